@@ -1,0 +1,19 @@
+//! OpenID Connect Back-Channel Logout for relying parties.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod clock;
+pub mod config;
+pub mod refusal;
+pub mod session;
+mod types;
+
+pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};

@@ -1,0 +1,76 @@
+//! Whose session it is, as the ID Token said at login.
+
+use crate::clock::UnixTime;
+use crate::types::{ClientId, Issuer, Sid, Subject};
+
+/// The claims of the ID Token that tie a session to the OP: what a Logout Token is compared with.
+///
+/// Stateless applications keep exactly this in their cookie or token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionIdentity {
+    issuer: Issuer,
+    client_id: ClientId,
+    subject: Subject,
+    sid: Option<Sid>,
+    id_token_iat: Option<UnixTime>,
+}
+
+impl SessionIdentity {
+    /// An identity from the `iss`, the own `client_id` and the `sub` of the ID Token.
+    #[must_use]
+    pub const fn new(issuer: Issuer, client_id: ClientId, subject: Subject) -> Self {
+        Self {
+            issuer,
+            client_id,
+            subject,
+            sid: None,
+            id_token_iat: None,
+        }
+    }
+
+    /// Adds the `sid` of the ID Token. Leave it out when the OP sends none.
+    #[must_use]
+    pub fn with_sid(mut self, sid: Sid) -> Self {
+        self.sid = Some(sid);
+        self
+    }
+
+    /// Adds the `iat` of the *first* ID Token of this session (spec BCL-143). Keep it when tokens are refreshed.
+    ///
+    /// Without it every logout of the subject reaches the session, however old.
+    #[must_use]
+    pub const fn with_id_token_iat(mut self, iat: UnixTime) -> Self {
+        self.id_token_iat = Some(iat);
+        self
+    }
+
+    /// The OP that authenticated the customer.
+    #[must_use]
+    pub const fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// This RP's `client_id` at that OP.
+    #[must_use]
+    pub const fn client_id(&self) -> &ClientId {
+        &self.client_id
+    }
+
+    /// The customer.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The session at the OP, if the OP names its sessions.
+    #[must_use]
+    pub const fn sid(&self) -> Option<&Sid> {
+        self.sid.as_ref()
+    }
+
+    /// The `iat` of the first ID Token.
+    #[must_use]
+    pub const fn id_token_iat(&self) -> Option<UnixTime> {
+        self.id_token_iat
+    }
+}
