@@ -12,8 +12,10 @@
 
 pub mod clock;
 pub mod config;
+pub mod jose;
 pub mod refusal;
 pub mod session;
+pub mod token;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};
