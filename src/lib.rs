@@ -17,6 +17,10 @@ pub mod refusal;
 pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod jose;
+pub mod refusal;
+pub mod session;
+pub mod token;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};

@@ -2,3 +2,6 @@
 
 mod architecture;
 mod kit;
+//! Integration tests: one binary, one module a topic.
+
+mod vectors;
