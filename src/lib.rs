@@ -12,8 +12,13 @@
 
 pub mod clock;
 pub mod config;
+pub mod fetch;
+pub mod jose;
+pub mod jwks;
+pub mod provider;
 pub mod refusal;
 pub mod session;
+pub mod token;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};
