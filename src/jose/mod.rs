@@ -27,7 +27,7 @@ impl Algorithm {
             _ => "X",
         }
     }
-    pub(crate) fn is_hmac(self) -> bool {
+    pub fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 }
@@ -76,11 +76,16 @@ impl JwkSet {
 }
 #[derive(Clone, Debug)]
 pub struct ClientSecret(Arc<str>);
+use crate::config::ConfigError;
 impl ClientSecret {
-    pub fn new(s: &str) -> Self {
-        Self(s.into())
+    pub fn parse(s: impl AsRef<str>) -> Result<Self, ConfigError> {
+        Ok(Self(s.as_ref().into()))
     }
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn check(&self, a: Algorithm) -> Result<(), ConfigError> {
+        if self.0.len() < 32 || !a.is_symmetric() {
+            Err(ConfigError::new("client_secret", "x"))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -104,7 +104,7 @@ impl ClientBuilder {
 
     /// The client secret, for HS256, HS384 and HS512 alone (spec BCL-41). Its UTF-8 bytes are the key (BCL-85).
     #[must_use]
-    pub fn with_secret(mut self, secret: ClientSecret) -> Self {
+    pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
         self.secret = Some(secret);
         self
     }
@@ -163,30 +163,13 @@ impl ClientBuilder {
 }
 
 fn check_secret(algorithm: Algorithm, secret: Option<&ClientSecret>) -> Result<(), ConfigError> {
-    let needed = match algorithm {
-        Algorithm::Hs256 => 32,
-        Algorithm::Hs384 => 48,
-        Algorithm::Hs512 => 64,
-        _ => {
-            return match secret {
-                None => Ok(()),
-                Some(_) => Err(ConfigError::new(
-                    "secret",
-                    "is never used with a public-key algorithm; remove it, or set an HS algorithm if that is registered",
-                )),
-            };
-        }
-    };
     match secret {
-        None => Err(ConfigError::new(
-            "secret",
+        Some(secret) => secret.check(algorithm),
+        None if algorithm.is_symmetric() => Err(ConfigError::new(
+            "client_secret",
             "is missing; an HS algorithm verifies with the client secret",
         )),
-        Some(secret) if secret.len() < needed => Err(ConfigError::new(
-            "secret",
-            "is shorter than the hash of the algorithm (32, 48 or 64 bytes for HS256, HS384, HS512; RFC 7518 3.2)",
-        )),
-        Some(_) => Ok(()),
+        None => Ok(()),
     }
 }
 
