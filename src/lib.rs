@@ -20,6 +20,12 @@ pub mod testing;
 pub mod jose;
 pub mod refusal;
 pub mod session;
+pub mod fetch;
+pub mod jose;
+pub mod jwks;
+pub mod provider;
+pub mod refusal;
+pub mod session;
 pub mod token;
 mod types;
 
