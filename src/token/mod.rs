@@ -25,14 +25,3 @@ pub use id_token::{IdTokenRefusal, check_id_token};
 pub use logout_token::LogoutToken;
 pub(crate) use parsed::ParsedToken;
 pub use policy::TokenPolicy;
-//! Throw-away stub.
-#![allow(missing_docs)]
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct TokenPolicy {}
-impl TokenPolicy {
-    #[must_use]
-    pub fn strict() -> Self {
-        Self {}
-    }
-}

@@ -2,6 +2,4 @@
 
 mod architecture;
 mod kit;
-//! Integration tests: one binary, one module a topic.
-
 mod vectors;
