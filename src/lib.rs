@@ -12,8 +12,11 @@
 
 pub mod clock;
 pub mod config;
+mod event;
 pub mod refusal;
+pub mod replay;
 pub mod session;
+pub mod store;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};

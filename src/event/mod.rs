@@ -1,0 +1,3 @@
+//! What happened: told to whoever waits for it.
+
+pub(crate) mod hub;
