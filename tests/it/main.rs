@@ -5,6 +5,7 @@ mod conformance;
 mod endpoint;
 mod kit;
 mod logout;
+mod parking;
 mod rig;
 mod secrets;
 mod vectors;
