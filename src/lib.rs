@@ -12,6 +12,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod jose;
 pub mod refusal;
 pub mod session;
 mod types;
