@@ -144,3 +144,100 @@ fn concat_kdf(
     sskdf_digest(digest, secret, &info, &mut derived)?;
     Ok(derived)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::jwe::algorithm::ContentEncryption;
+    use crate::jose::jwe::header::Curve;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    fn binary(text: &str) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(text).unwrap()
+    }
+
+    /// Alice's ephemeral key and Bob's key of RFC 7518 C.
+    fn appendix_c() -> (Material, Header) {
+        let d = binary("VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw");
+        let key = agreement::PrivateKey::from_private_key(&agreement::ECDH_P256, &d).unwrap();
+        let x = binary("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0");
+        let y = binary("SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps");
+        let header = Header {
+            algorithm: KeyManagement::EcdhEs,
+            encryption: ContentEncryption::A128Gcm,
+            kid: None,
+            agreement: Some(Agreement {
+                curve: Curve::P256,
+                public_key: Curve::P256.public_key(&x, Some(&y)).unwrap(),
+                apu: b"Alice".to_vec(),
+                apv: b"Bob".to_vec(),
+            }),
+        };
+        let curve = Curve::P256;
+        (Material::Agreement { curve, key }, header)
+    }
+
+    #[test]
+    fn the_agreement_of_rfc_7518_appendix_c_gives_its_key() {
+        // BCL-62
+        let (bob, header) = appendix_c();
+        let key = ContentKey::recover(&header, &bob, &[]).unwrap();
+        assert_eq!(key.as_bytes(), binary("VqqN6vgjbSBcIijNcacQGg"));
+    }
+
+    #[test]
+    fn the_agreed_key_depends_on_both_parties_and_on_the_algorithm() {
+        let (bob, mut header) = appendix_c();
+        let Some(sent) = &mut header.agreement else {
+            panic!("there is one")
+        };
+        sent.apv = b"Bab".to_vec();
+        let key = ContentKey::recover(&header, &bob, &[]).unwrap();
+        assert_ne!(key.as_bytes(), binary("VqqN6vgjbSBcIijNcacQGg"));
+    }
+
+    #[test]
+    fn an_encrypted_key_beside_a_direct_form_is_not_ignored() {
+        // RFC 7516 5.2 step 10
+        let (bob, header) = appendix_c();
+        let key = ContentKey::recover(&header, &bob, &[0]).unwrap();
+        assert_ne!(key.as_bytes(), binary("VqqN6vgjbSBcIijNcacQGg"));
+    }
+
+    #[test]
+    fn a_failure_gives_a_random_key_of_the_right_length() {
+        // BCL-62
+        let (bob, mut header) = appendix_c();
+        for encryption in ContentEncryption::DEFAULT {
+            header.encryption = *encryption;
+            let one = ContentKey::recover(&header, &bob, &[0]).unwrap();
+            let two = ContentKey::recover(&header, &bob, &[0]).unwrap();
+            assert_eq!(one.as_bytes().len(), encryption.key_len());
+            assert_ne!(one.as_bytes(), two.as_bytes());
+            assert_ne!(one.as_bytes(), vec![0; encryption.key_len()]);
+        }
+    }
+
+    #[test]
+    fn a_point_off_the_curve_gives_a_random_key() {
+        // RFC 8725 3.4
+        let (bob, mut header) = appendix_c();
+        let Some(sent) = &mut header.agreement else {
+            panic!("there is one")
+        };
+        for point in [
+            vec![4; 65],
+            [&[4][..], &[0; 64]].concat(),
+            [&[4][..], &[0xff; 64]].concat(),
+            vec![0],
+            vec![],
+        ] {
+            sent.public_key = point;
+            let Material::Agreement { key, .. } = &bob else {
+                panic!("it is")
+            };
+            assert!(agree(key, sent, "A128GCM", 16).is_err());
+        }
+    }
+}

@@ -34,8 +34,6 @@ mod jwk;
 mod key_unwrap;
 mod keys;
 
-#[cfg(all(test, feature = "josekit"))]
-mod oracle_tests;
 #[cfg(test)]
 mod tests;
 
