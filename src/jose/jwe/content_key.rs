@@ -33,11 +33,11 @@ impl ContentKey {
         let len = header.encryption.key_len();
         let mut bytes = Zeroizing::new([0; MAX_LEN]);
         aws_lc_rs::rand::fill(bytes.as_mut_slice())?;
-        if let Ok(recovered) = recover(header, key, encrypted) {
-            if recovered.len() == len {
-                for (to, from) in bytes.iter_mut().zip(recovered.iter()) {
-                    *to = *from;
-                }
+        if let Ok(recovered) = recover(header, key, encrypted)
+            && recovered.len() == len
+        {
+            for (to, from) in bytes.iter_mut().zip(recovered.iter()) {
+                *to = *from;
             }
         }
         Ok(Self { bytes, len })
@@ -115,7 +115,7 @@ fn agree(
     len: usize,
 ) -> Result<Bytes, Unspecified> {
     let peer = UnparsedPublicKey::new(key.algorithm(), &sent.public_key);
-    agreement::agree(key, &peer, Unspecified, |secret| {
+    agreement::agree(key, peer, Unspecified, |secret| {
         concat_kdf(secret, algorithm_id, &sent.apu, &sent.apv, len)
     })
 }

@@ -39,7 +39,7 @@ fn unwrap_with(
     wrapped: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
     // At least two blocks of key data (RFC 3394 2).
-    if wrapped.len() < 3 * BLOCK || wrapped.len() % BLOCK != 0 {
+    if wrapped.len() < 3 * BLOCK || !wrapped.len().is_multiple_of(BLOCK) {
         return Err(Unspecified);
     }
     let aes = DecryptingKey::ecb(UnboundCipherKey::new(cipher, key)?)?;

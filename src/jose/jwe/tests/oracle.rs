@@ -46,6 +46,36 @@ fn check(token: &str, keys: &DecryptionKeys, what: &str) {
 }
 
 #[test]
+fn every_changed_byte_of_a_wrapped_content_key_gives_the_same_refusal() {
+    // BCL-62
+    let key = Jwk::generate_ec_key(EcCurve::P256).unwrap();
+    let keys = DecryptionKeys::try_from(&key).unwrap();
+    for algorithm in [
+        jwe::ECDH_ES_A128KW,
+        jwe::ECDH_ES_A192KW,
+        jwe::ECDH_ES_A256KW,
+    ] {
+        let encrypter = algorithm.encrypter_from_jwk(&key).unwrap();
+        let token = encrypt(&header("A256CBC-HS512"), &encrypter);
+        let segments: Vec<_> = token.split('.').collect();
+        let wrapped = URL_SAFE_NO_PAD.decode(segments[1]).unwrap();
+        assert_eq!(wrapped.len(), 72);
+        for index in 0..wrapped.len() {
+            let mut changed = wrapped.clone();
+            changed[index] ^= 0x10;
+            let changed = URL_SAFE_NO_PAD.encode(changed);
+            let mut segments = segments.clone();
+            segments[1] = &changed;
+            assert_eq!(
+                decrypt(&segments.join("."), &keys),
+                Err(Refusal::DecryptionFailed),
+                "{index}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_rsa_pair_is_decrypted() {
     // BCL-62
     for bits in [2048, 3072] {
