@@ -80,7 +80,7 @@ impl Sealed<'_> {
         key: &[u8],
         algorithm: &'static aead::Algorithm,
     ) -> Result<Vec<u8>, Unspecified> {
-        // A shorter tag would be easier to guess (RFC 7518 5.3).
+        // A shorter tag would be easier to guess (RFC 7518 5.3). Stated here, and not left to the library.
         if self.tag.len() != GCM_TAG_LEN {
             return Err(Unspecified);
         }

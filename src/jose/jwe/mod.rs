@@ -14,8 +14,8 @@
 //! wrong padding and a wrong tag cannot be told apart by the answer or by its time (RFC 7516 11.5, RFC 8725 3.2). Only
 //! a header that names no key of ours is answered earlier; that `kid`s and key types exist is public.
 //!
-//! Trying one RSA key costs the RP about a third of a millisecond or more, and no signature is checked before it. Prefer
-//! one elliptic curve key; and limit requests in progress as for any endpoint without authentication.
+//! Every attempt comes before any signature is checked. With RSA it costs a quarter of a millisecond (2048 bits) to one
+//! and a half (4096 bits), with an elliptic curve key on P-256 a tenth of that: prefer those.
 
 use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
