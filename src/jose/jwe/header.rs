@@ -1,12 +1,11 @@
 //! The protected header of a JWE, read strictly and checked before any key is touched.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::super::json::{Value, check_depth, read_object};
 use super::algorithm::{ContentEncryption, KeyManagement};
 use super::keys::DecryptionKeys;
 use crate::refusal::Refusal;
@@ -75,66 +74,69 @@ impl Header {
     /// Reads the decoded header and holds it against the allow-list.
     pub(super) fn parse(bytes: &[u8], keys: &DecryptionKeys) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(bytes).map_err(|_| Refusal::Malformed)?;
-        let members = match serde_json::from_str(text) {
-            Ok(Json::Object(members)) => members,
-            Ok(Json::Repeated) => return Err(Refusal::DuplicateMember),
-            Ok(Json::Text(_) | Json::Other) | Err(_) => return Err(Refusal::Malformed),
-        };
+        let [alg, enc, kid, typ, cty, epk, apu, apv, zip, crit, b64] = read_object(
+            text,
+            &[
+                "alg", "enc", "kid", "typ", "cty", "epk", "apu", "apv", "zip", "crit", "b64",
+            ],
+        )?;
+        check_depth(text)?;
         // Presence, not value: no extension is implemented, so none can be understood (BCL-54, RFC 7516 4.1.13).
-        if members.contains_key("crit") || members.contains_key("b64") {
+        if crit.is_some() || b64.is_some() {
             return Err(Refusal::UnsupportedCrit);
         }
         // Presence, not value: what is never inflated cannot explode (BCL-62).
-        if members.contains_key("zip") {
+        if zip.is_some() {
             return Err(Refusal::JweNotAllowed);
         }
-        let name = |member| match members.get(member) {
-            Some(Json::Text(name)) => Ok(name.as_str()),
-            _ => Err(Refusal::JweNotAllowed),
-        };
-        let algorithm = KeyManagement::parse(name("alg")?)
+        let algorithm = name(alg)
+            .and_then(|name| KeyManagement::parse(&name))
             .filter(|algorithm| keys.allows_algorithm(*algorithm))
             .ok_or(Refusal::JweNotAllowed)?;
-        let encryption = ContentEncryption::parse(name("enc")?)
+        let encryption = name(enc)
+            .and_then(|name| ContentEncryption::parse(&name))
             .filter(|encryption| keys.allows_encryption(*encryption))
             .ok_or(Refusal::JweNotAllowed)?;
-        text_member(&members, "typ")?;
-        if !text_member(&members, "cty")?.is_none_or(names_a_token) {
+        text_of(typ)?;
+        if !text_of(cty)?.is_none_or(|cty| names_a_token(&cty)) {
             return Err(Refusal::NotNested);
         }
         let agreement = if algorithm.is_agreement() {
-            Some(Agreement::parse(&members)?)
+            Some(Agreement::parse(epk, apu, apv)?)
         } else {
             None
         };
         Ok(Self {
             algorithm,
             encryption,
-            kid: text_member(&members, "kid")?.map(str::to_owned),
+            kid: text_of(kid)?.map(Cow::into_owned),
             agreement,
         })
     }
 }
 
 impl Agreement {
-    fn parse(members: &BTreeMap<String, Json>) -> Result<Self, Refusal> {
-        let Some(Json::Object(epk)) = members.get("epk") else {
-            return Err(Refusal::Malformed);
-        };
-        let kty = text_member(epk, "kty")?.ok_or(Refusal::Malformed)?;
-        let crv = text_member(epk, "crv")?.ok_or(Refusal::Malformed)?;
-        let x = binary_member(epk, "x")?.ok_or(Refusal::Malformed)?;
-        let y = binary_member(epk, "y")?;
+    fn parse(
+        epk: Option<Value<'_>>,
+        apu: Option<Value<'_>>,
+        apv: Option<Value<'_>>,
+    ) -> Result<Self, Refusal> {
+        let epk = epk.ok_or(Refusal::Malformed)?;
+        let [kty, crv, x, y] = read_object(epk.as_raw(), &["kty", "crv", "x", "y"])?;
+        let kty = text_of(kty)?.ok_or(Refusal::Malformed)?;
+        let crv = text_of(crv)?.ok_or(Refusal::Malformed)?;
+        let x = binary_of(x)?.ok_or(Refusal::Malformed)?;
+        let y = binary_of(y)?;
         // A curve that no key of ours can be on, or a coordinate of the wrong length: as good as a wrong key.
-        let curve = Curve::parse(kty, crv).ok_or(Refusal::DecryptionFailed)?;
+        let curve = Curve::parse(&kty, &crv).ok_or(Refusal::DecryptionFailed)?;
         let public_key = curve
             .public_key(&x, y.as_deref())
             .ok_or(Refusal::DecryptionFailed)?;
         Ok(Self {
             curve,
             public_key,
-            apu: binary_member(members, "apu")?.unwrap_or_default(),
-            apv: binary_member(members, "apv")?.unwrap_or_default(),
+            apu: binary_of(apu)?.unwrap_or_default(),
+            apv: binary_of(apv)?.unwrap_or_default(),
         })
     }
 }
@@ -152,96 +154,22 @@ fn names_a_token(cty: &str) -> bool {
     .any(|known| known.eq_ignore_ascii_case(cty))
 }
 
-fn text_member<'a>(
-    members: &'a BTreeMap<String, Json>,
-    name: &str,
-) -> Result<Option<&'a str>, Refusal> {
-    match members.get(name) {
-        None => Ok(None),
-        Some(Json::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(Refusal::Malformed),
-    }
+/// The name of an algorithm. One of another type is not allowed, just as an unknown one.
+fn name(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
+    value.and_then(Value::as_text)
 }
 
-fn binary_member(members: &BTreeMap<String, Json>, name: &str) -> Result<Option<Vec<u8>>, Refusal> {
-    text_member(members, name)?
-        .map(|text| URL_SAFE_NO_PAD.decode(text))
+/// A member that is a string where it is present.
+fn text_of(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, Refusal> {
+    value
+        .map(|value| value.as_text().ok_or(Refusal::Malformed))
+        .transpose()
+}
+
+/// A member that is base64url where it is present.
+fn binary_of(value: Option<Value<'_>>) -> Result<Option<Vec<u8>>, Refusal> {
+    text_of(value)?
+        .map(|text| URL_SAFE_NO_PAD.decode(&*text))
         .transpose()
         .map_err(|_| Refusal::Malformed)
-}
-
-/// A JSON value that knows whether a member name occurs twice anywhere inside it.
-enum Json {
-    Text(String),
-    Object(BTreeMap<String, Self>),
-    /// A number, a literal or an array: no member that is read here may be one.
-    Other,
-    /// An object with a repeated name, or anything that holds one.
-    Repeated,
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut repeated = false;
-        while let Some(item) = items.next_element::<Json>()? {
-            repeated |= matches!(item, Json::Repeated);
-        }
-        Ok(if repeated {
-            Json::Repeated
-        } else {
-            Json::Other
-        })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut members = BTreeMap::new();
-        let mut repeated = false;
-        while let Some((name, value)) = entries.next_entry::<String, Json>()? {
-            repeated |= matches!(value, Json::Repeated);
-            repeated |= members.insert(name, value).is_some();
-        }
-        Ok(if repeated {
-            Json::Repeated
-        } else {
-            Json::Object(members)
-        })
-    }
 }

@@ -21,6 +21,7 @@ use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::compact::MAX_TOKEN_BYTES;
 use crate::refusal::Refusal;
 
 mod algorithm;
@@ -43,9 +44,6 @@ pub use keys::{DecryptionKeys, DecryptionKeysBuilder};
 use content::Sealed;
 use content_key::ContentKey;
 use header::Header;
-
-/// The largest encrypted token that is looked at, in bytes: the body limit of the endpoint (spec BCL-06).
-const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
 /// Decrypts a JWE and gives back the signed token inside it, which nobody has verified yet.
 pub(crate) fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<String, Refusal> {
