@@ -35,9 +35,6 @@ mod jwk;
 mod key_unwrap;
 mod keys;
 
-#[cfg(test)]
-mod tests;
-
 pub use algorithm::{ContentEncryption, KeyManagement};
 pub use keys::{DecryptionKeys, DecryptionKeysBuilder};
 
@@ -105,3 +102,6 @@ fn looks_signed(text: &str) -> bool {
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     }) && segments == 3
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 /// A private set with an RSA key (`rp-rsa`), one on P-256 (`rp-ec`) and a symmetric one of 32 bytes (`rp-dir`).
 fn vectors() -> Value {
-    let text = std::fs::read_to_string(concat!(
+    let text = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/vectors/jwe.json"
     ));
-    serde_json::from_str(&text.unwrap()).unwrap()
+    serde_json::from_str(text).unwrap()
 }
 
 fn private_set() -> Value {
