@@ -15,7 +15,7 @@
 //! a header that names no key of ours is answered earlier; that `kid`s and key types exist is public.
 //!
 //! Every attempt comes before any signature is checked. With RSA it costs a quarter of a millisecond (2048 bits) to one
-//! and a half (4096 bits), with an elliptic curve key on P-256 a tenth of that: prefer those.
+//! and a half (4096 bits), with an elliptic curve key on P-256 or X25519 less than 0.04: prefer those.
 
 use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
