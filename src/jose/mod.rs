@@ -1,4 +1,4 @@
-//! Signed bytes: compact form, header, algorithms, keys and signatures (RFC 7515, 7517, 7518).
+//! Signed and encrypted bytes: compact form, header, algorithms, keys and signatures (RFC 7515 to 7518).
 //!
 //! 1. A token is split and decoded strictly: base64url without padding, no foreign character, at most 64 KiB.
 //! 2. Header and payload are read in one pass over borrowed text; a repeated member name is refused.
@@ -12,6 +12,8 @@ mod algorithm;
 mod compact;
 mod header;
 mod json;
+#[cfg(feature = "jwe")]
+pub mod jwe;
 mod jwk;
 mod jwk_set;
 mod secret;
