@@ -12,7 +12,10 @@
 
 pub mod clock;
 pub mod config;
+pub mod fetch;
 pub mod jose;
+pub mod jwks;
+pub mod provider;
 pub mod refusal;
 pub mod session;
 pub mod token;
