@@ -1,3 +1,5 @@
-//! Integration tests: one binary, one module a topic.
+//! The integration tests, in one binary.
 
+mod architecture;
+mod kit;
 mod vectors;
