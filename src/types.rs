@@ -176,6 +176,12 @@ macro_rules! opaque {
                 Ok(Self(value))
             }
 
+            /// A value that was parsed before and then kept as text.
+            #[allow(dead_code, reason = "not every identifier is kept as text")]
+            pub(crate) fn reread(checked: &str) -> Self {
+                Self(checked.into())
+            }
+
             /// The value exactly as it was given.
             #[must_use]
             pub fn as_str(&self) -> &str {
