@@ -158,6 +158,17 @@ impl RemoteJwks {
         }
     }
 
+    /// Fetches the keys now, for an operator who knows that they changed. It joins a refresh that is under way and pays from
+    /// the same budget as every other.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysUnavailable`] when the attempt failed or the budget allows none now. The keys at hand go on serving.
+    pub async fn refresh(&self) -> Result<(), KeysUnavailable> {
+        let flight = self.inner.join_or_start(Instant::now())?;
+        flight.landed().await.map_err(KeysUnavailable::new)
+    }
+
     async fn load(&self, until: Option<Instant>) -> Result<KeySnapshot, KeysUnavailable> {
         let flight = self.inner.join_or_start(Instant::now())?;
         let outcome = match until {
