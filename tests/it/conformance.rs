@@ -73,10 +73,7 @@ impl Suite {
             .with_static_keys(keys)
             .build()
             .unwrap();
-        let store = MemoryStore::builder()
-            .with_clock(clock.clone())
-            .build()
-            .unwrap();
+        let store = MemoryStore::builder().with_clock(clock.clone()).build();
         sign_in(&store, "browser", "248289761001", Some("08a5019c"), NOW).await;
         let logout = Logout::builder(store.clone(), [provider])
             .with_clock(clock)

@@ -605,5 +605,5 @@ fn every_reason_has_a_code_of_its_own_and_a_printable_description() {
         );
     }
     // A new reason has to be added to the documentation too.
-    assert_eq!(codes.len(), 41 + 4 + 5);
+    assert_eq!(codes.len(), 42 + 4 + 5);
 }

@@ -133,7 +133,7 @@ struct NoConnection;
 impl ReplayStore for Replay {
     type Error = NoConnection;
 
-    async fn seen(&self, _: &ReplayKey) -> Result<bool, NoConnection> {
+    async fn seen(&self, _: &ReplayKey<'_>) -> Result<bool, NoConnection> {
         match self {
             Self::Fails => Err(NoConnection),
             Self::Hangs => std::future::pending().await,
@@ -141,7 +141,7 @@ impl ReplayStore for Replay {
         }
     }
 
-    async fn remember(&self, key: &ReplayKey, _: UnixTime) -> Result<(), NoConnection> {
+    async fn remember(&self, key: &ReplayKey<'_>, _: UnixTime) -> Result<(), NoConnection> {
         self.seen(key).await.map(|_| ())
     }
 }

@@ -85,7 +85,6 @@ impl Op {
         MemoryStore::builder()
             .with_clock(self.clock.clone())
             .build()
-            .unwrap()
     }
 }
 
