@@ -16,9 +16,15 @@ mod draft;
 mod jwk;
 mod keys;
 mod mint;
+mod provider;
+mod rsa_pool;
 
 pub use breakages::Breakage;
 pub use builder::{IdTokenBuilder, LogoutTokenBuilder};
 pub use clock::TestClock;
 pub use keys::SigningKey;
 pub use mint::TokenMint;
+pub use provider::{
+    ClientRegistration, Delivery, DeliveryError, Endpoint, FakeProvider, FakeProviderBuilder,
+    Fault, Login, PendingLogout,
+};
