@@ -3,14 +3,12 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response};
+use http_body_util::Full;
 
 use super::FakeProvider;
+use crate::testing::exchange::{ExchangeError, exchange};
 
 /// A signed Logout Token that has not been delivered yet. It can be sent any number of times, in any order.
 #[derive(Clone)]
@@ -75,7 +73,7 @@ pub struct Delivery {
     /// Where the token went.
     pub url: String,
     /// The answer with its whole body, or why there was none.
-    pub answer: Result<Response<Bytes>, DeliveryError>,
+    pub answer: Result<Response<Bytes>, ExchangeError>,
 }
 
 impl Delivery {
@@ -94,21 +92,6 @@ impl Delivery {
     }
 }
 
-/// Why a Back-Channel Logout Request got no answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeliveryError {
-    /// The URL is not an absolute `http` URL.
-    #[error("the back-channel logout URL is not an absolute http URL")]
-    Url,
-    /// There is no connection.
-    #[error("no connection to the back-channel logout URL")]
-    Connect(#[source] std::io::Error),
-    /// The connection broke, or the answer is not HTTP.
-    #[error("no answer from the back-channel logout URL")]
-    Exchange(#[source] hyper::Error),
-}
-
 impl FakeProvider {
     /// POSTs a token to a URL as a provider does, whatever the token is.
     pub async fn deliver(&self, token: &str, url: &str) -> Delivery {
@@ -118,35 +101,13 @@ impl FakeProvider {
     }
 }
 
-async fn post(url: &str, token: &str) -> Result<Response<Bytes>, DeliveryError> {
-    let uri: Uri = url.parse().map_err(|_| DeliveryError::Url)?;
-    let authority = uri.authority().ok_or(DeliveryError::Url)?;
-    if uri.scheme_str() != Some("http") {
-        return Err(DeliveryError::Url);
-    }
-    let host = authority.host().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80)))
-        .await
-        .map_err(DeliveryError::Connect)?;
+async fn post(url: &str, token: &str) -> Result<Response<Bytes>, ExchangeError> {
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("logout_token", token)
         .finish();
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::post(path)
-        .header(HOST, authority.as_str())
+    let request = Request::post(url)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(form)))
-        .map_err(|_| DeliveryError::Url)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(DeliveryError::Exchange)?;
-    // It ends with the exchange: the only sender is dropped below.
-    tokio::spawn(connection);
-    let answer = sender
-        .send_request(request)
-        .await
-        .map_err(DeliveryError::Exchange)?;
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.map_err(DeliveryError::Exchange)?;
-    Ok(Response::from_parts(head, body.to_bytes()))
+        .map_err(|_| ExchangeError::Url)?;
+    exchange(request).await
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 pub use self::client::ClientRegistration;
-pub use self::deliver::{Delivery, DeliveryError, PendingLogout};
+pub use self::deliver::{Delivery, PendingLogout};
 pub use self::fault::{Endpoint, Fault};
 use self::jwks::KeyRing;
 use self::server::Server;

@@ -1,7 +1,6 @@
 //! Who is logged in where, and how sessions end.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
@@ -129,7 +128,6 @@ impl FakeProvider {
     /// # Panics
     ///
     /// When no such client is registered.
-    #[must_use]
     pub fn log_in(&self, client_id: &str, user: &str) -> Login {
         let sid = self.shared.open_session(user);
         self.join_session(&sid, client_id)
@@ -140,7 +138,6 @@ impl FakeProvider {
     /// # Panics
     ///
     /// When no such client is registered, or the session has ended.
-    #[must_use]
     pub fn join_session(&self, sid: &str, client_id: &str) -> Login {
         let client = self.shared.client(client_id).expect("the client exists");
         let login = self.shared.join(sid, &client, None);
@@ -178,7 +175,7 @@ impl FakeProvider {
     /// delivered.
     #[must_use]
     pub fn prepare_end_all_sessions_of(&self, user: &str) -> Vec<PendingLogout> {
-        Arc::clone(&self.shared).end(|session| session.user == user, true)
+        self.shared.end(|session| session.user == user, true)
     }
 }
 

@@ -10,7 +10,7 @@ use axum::routing::post;
 use axum::{Form, Router};
 use serde_json::Value;
 use tower_backchannel_logout::testing::{
-    ClientRegistration, DeliveryError, FakeProvider, TestClock,
+    ClientRegistration, ExchangeError, FakeProvider, TestClock,
 };
 
 use super::http::{get, header, query};
@@ -164,11 +164,11 @@ async fn no_connection_and_no_http_url_are_reported() {
     let closed = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
     let failed = op.deliver("x", &closed).await;
-    assert!(matches!(failed.answer, Err(DeliveryError::Connect(_))));
+    assert!(matches!(failed.answer, Err(ExchangeError::Connect(_))));
     assert_eq!((failed.status(), failed.body()), (None, ""));
     for url in ["https://app.example/", "/bcl", ""] {
         let failed = op.deliver("x", url).await;
-        assert!(matches!(failed.answer, Err(DeliveryError::Url)), "{url}");
+        assert!(matches!(failed.answer, Err(ExchangeError::Url)), "{url}");
     }
 }
 
