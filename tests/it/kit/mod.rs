@@ -7,4 +7,5 @@ mod flow;
 mod http;
 mod keys;
 mod mint;
+mod refusals;
 mod verify;
