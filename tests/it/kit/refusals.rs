@@ -113,3 +113,25 @@ fn an_id_token_is_for_the_login_and_a_logout_token_is_not() {
         Ok::<(), IdTokenRefusal>(())
     );
 }
+
+#[cfg(feature = "client")]
+#[tokio::test]
+async fn a_provider_of_this_crate_discovers_the_fake_one_and_its_keys() {
+    // BCL-31, BCL-83
+    use tower_backchannel_logout::provider::{Client, Provider};
+    use tower_backchannel_logout::testing::{Endpoint, Fault};
+    let op = provider().start().await;
+    op.fail(Endpoint::Jwks, Fault::Html);
+    let build = || {
+        let client = Client::builder(ID).build().unwrap();
+        Provider::builder(op.issuer())
+            .with_client(client)
+            .build()
+            .unwrap()
+    };
+    assert!(build().ready().await.is_err());
+    op.recover(Endpoint::Jwks);
+    let before = op.requests(Endpoint::Jwks);
+    assert!(build().ready().await.is_ok());
+    assert_eq!(op.requests(Endpoint::Jwks), before + 1);
+}
