@@ -1,5 +1,6 @@
 //! The test kit itself: its tokens verify, its breakages break, its provider behaves as told.
 
+mod application;
 mod browser;
 mod deliver;
 mod fault;
