@@ -1,3 +1,10 @@
-//! Integration tests: one binary, one module a topic.
+//! The integration tests, in one binary.
 
+mod architecture;
+mod conformance;
+mod endpoint;
+mod kit;
+mod logout;
+mod rig;
+mod secrets;
 mod vectors;
