@@ -20,7 +20,7 @@ mod secret;
 mod signature;
 
 pub use algorithm::Algorithm;
-pub(crate) use compact::{Compact, Form};
+pub(crate) use compact::{Compact, open};
 pub(crate) use header::Header;
 pub(crate) use json::{Value, check_depth, read_object};
 pub use jwk_set::{JwkSet, JwkSetError};
@@ -28,3 +28,6 @@ pub use secret::ClientSecret;
 pub(crate) use signature::Keys;
 #[cfg(test)]
 pub(crate) use signature::operations;
+
+#[cfg(test)]
+mod tests;
