@@ -7,6 +7,7 @@ mod endpoint;
 mod fetch;
 #[cfg(feature = "client")]
 mod keys;
+mod guard;
 mod kit;
 mod logout;
 mod parking;
