@@ -5,7 +5,7 @@ use std::fmt;
 use super::{LogoutToken, ParsedToken, TokenPolicy};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
-use crate::jose::{Algorithm, ClientSecret, Compact, JwkSet, Keys};
+use crate::jose::{Algorithm, ClientSecret, Compact, JwkSet, Keys, open};
 use crate::refusal::Refusal;
 use crate::types::{ClientId, Issuer};
 
@@ -107,7 +107,8 @@ impl Expectation {
     /// The [`Refusal`] of the first check that fails, in the order of the [module](super) and cheap before dear. An
     /// encrypted token is [`Refusal::Encrypted`].
     pub fn verify(&self, token: &str, now: UnixTime) -> Result<LogoutToken, Refusal> {
-        let compact = Compact::decode(token)?;
+        let token = open(token, None, false)?;
+        let compact = Compact::decode(&token)?;
         let parsed = ParsedToken::parse(&compact)?;
         parsed.check_header(self.algorithm, &self.policy)?;
         // Before the signature, because it is dear (spec BCL-172); what it says is believed only after.

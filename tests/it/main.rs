@@ -9,6 +9,7 @@ mod fetch;
 mod keys;
 mod kit;
 mod logout;
+mod parking;
 mod provider;
 mod rig;
 mod secrets;
