@@ -30,7 +30,10 @@ fn provider(url: String, fetch: impl Fetch) -> Provider {
 /// What becomes of a provider whose OP answers like that, first without and then with keys at hand.
 async fn outcome(reply: Reply) -> FetchErrorKind {
     let wire = Wire::start(reply).await;
-    let error = provider(wire.url("/jwks"), client()).ready().await.unwrap_err();
+    let error = provider(wire.url("/jwks"), client())
+        .ready()
+        .await
+        .unwrap_err();
     match error.kind() {
         KeysErrorKind::Fetch(kind) => kind,
         other => panic!("{other:?}"),
@@ -44,8 +47,16 @@ fn raw(text: &str) -> Reply {
 #[tokio::test]
 async fn a_key_set_is_fetched_whatever_its_media_type() {
     // BCL-79
-    for media_type in ["application/json", "text/plain", "application/jwk-set+json", "text/html"] {
-        let reply = format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n{KEYS}", KEYS.len());
+    for media_type in [
+        "application/json",
+        "text/plain",
+        "application/jwk-set+json",
+        "text/html",
+    ] {
+        let reply = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n{KEYS}",
+            KEYS.len()
+        );
         let wire = Wire::start(Reply::Raw(reply)).await;
         let provider = provider(wire.url("/jwks"), client());
         provider.ready().await.unwrap();
@@ -57,9 +68,15 @@ async fn a_key_set_is_fetched_whatever_its_media_type() {
 async fn no_redirect_is_followed() {
     // BCL-84
     let other = Wire::start(Reply::Ok(KEYS.to_owned())).await;
-    for target in [other.url("/jwks"), "file:///etc/passwd".to_owned(), "/same-host".to_owned()] {
+    for target in [
+        other.url("/jwks"),
+        "file:///etc/passwd".to_owned(),
+        "/same-host".to_owned(),
+    ] {
         for status in [301, 302, 303, 307, 308] {
-            let reply = format!("HTTP/1.1 {status} Moved\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
+            let reply = format!(
+                "HTTP/1.1 {status} Moved\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n"
+            );
             assert_eq!(outcome(Reply::Raw(reply)).await, FetchErrorKind::Redirect);
         }
     }
@@ -91,7 +108,10 @@ async fn only_status_200_is_success() {
     // BCL-79
     for status in [201, 204, 206, 304, 400, 404, 500, 503] {
         let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
-        assert_eq!(outcome(Reply::Raw(reply)).await, FetchErrorKind::Status(status));
+        assert_eq!(
+            outcome(Reply::Raw(reply)).await,
+            FetchErrorKind::Status(status)
+        );
     }
 }
 
@@ -111,10 +131,22 @@ async fn a_body_that_is_declared_too_large_is_not_read() {
 #[tokio::test]
 async fn a_body_that_ends_early_is_not_used() {
     // BCL-79
-    let declared = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{KEYS}", KEYS.len() + 1);
-    assert_eq!(outcome(Reply::Raw(declared)).await, FetchErrorKind::Interrupted);
-    let chunked = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{KEYS}\r\n", KEYS.len());
-    assert_eq!(outcome(Reply::Raw(chunked)).await, FetchErrorKind::Interrupted);
+    let declared = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{KEYS}",
+        KEYS.len() + 1
+    );
+    assert_eq!(
+        outcome(Reply::Raw(declared)).await,
+        FetchErrorKind::Interrupted
+    );
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{KEYS}\r\n",
+        KEYS.len()
+    );
+    assert_eq!(
+        outcome(Reply::Raw(chunked)).await,
+        FetchErrorKind::Interrupted
+    );
 }
 
 #[tokio::test]
@@ -153,7 +185,10 @@ async fn an_answer_that_is_not_a_good_set_leaves_the_good_one_in_place() {
     ] {
         wire.answer(reply.clone());
         assert!(keys.refresh().await.is_err(), "{reply:?}");
-        assert!(keys.current().is_some_and(|keys| keys.len() == 1), "{reply:?}");
+        assert!(
+            keys.current().is_some_and(|keys| keys.len() == 1),
+            "{reply:?}"
+        );
         assert!(provider.health().last_error.is_some());
     }
     wire.answer(Reply::Ok(KEYS.to_owned()));
@@ -236,7 +271,10 @@ mod tls {
         let secure = self_signed("other.example");
         let url = secure_op(&secure).await;
         let client = HttpClient::builder().with_root_pem(&secure.pem);
-        let error = provider(url, client.build().unwrap()).ready().await.unwrap_err();
+        let error = provider(url, client.build().unwrap())
+            .ready()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), KeysErrorKind::Fetch(FetchErrorKind::Connect));
     }
 
@@ -247,8 +285,14 @@ mod tls {
             builder.build().unwrap_err().field()
         };
         assert_eq!(field(HttpClient::builder().with_root_pem("")), "root_pem");
-        assert_eq!(field(HttpClient::builder().with_root_pem("nothing here")), "root_pem");
-        assert_eq!(field(HttpClient::builder().with_root_der(*b"nothing")), "root_der");
+        assert_eq!(
+            field(HttpClient::builder().with_root_pem("nothing here")),
+            "root_pem"
+        );
+        assert_eq!(
+            field(HttpClient::builder().with_root_der(*b"nothing")),
+            "root_der"
+        );
     }
 
     const PROXY_ROOT: &str = "TEST_PROXY_ROOT";
@@ -288,21 +332,32 @@ mod tls {
             .await
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
         let connects = connects.lock().unwrap();
         assert_eq!(connects.len(), 1, "{connects:?}");
         assert!(connects[0].starts_with("CONNECT op.example:443 HTTP/1.1\r\n"));
-        assert!(connects[0].to_ascii_lowercase().contains("proxy-authorization: basic"));
+        assert!(
+            connects[0]
+                .to_ascii_lowercase()
+                .contains("proxy-authorization: basic")
+        );
         assert_eq!(direct.hits(), 1);
     }
 
     #[tokio::test]
     async fn child_behind_a_proxy() {
-        let (Ok(root), Ok(direct)) = (std::env::var(PROXY_ROOT), std::env::var("TEST_DIRECT")) else {
+        let (Ok(root), Ok(direct)) = (std::env::var(PROXY_ROOT), std::env::var("TEST_DIRECT"))
+        else {
             return;
         };
         let client = HttpClient::builder().with_root_pem(root).build().unwrap();
-        provider("https://op.example/jwks".to_owned(), client.clone()).ready().await.unwrap();
+        provider("https://op.example/jwks".to_owned(), client.clone())
+            .ready()
+            .await
+            .unwrap();
         provider(direct, client).ready().await.unwrap();
     }
 }
@@ -314,9 +369,15 @@ mod with_reqwest {
     #[tokio::test]
     async fn a_reqwest_client_is_a_fetcher() {
         let wire = Wire::start(Reply::Ok(KEYS.to_owned())).await;
-        provider(wire.url("/jwks"), reqwest::Client::new()).ready().await.unwrap();
+        provider(wire.url("/jwks"), reqwest::Client::new())
+            .ready()
+            .await
+            .unwrap();
         wire.answer(Reply::Endless);
-        let error = provider(wire.url("/jwks"), reqwest::Client::new()).ready().await.unwrap_err();
+        let error = provider(wire.url("/jwks"), reqwest::Client::new())
+            .ready()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), KeysErrorKind::Fetch(FetchErrorKind::TooLarge));
     }
 
@@ -328,10 +389,16 @@ mod with_reqwest {
             "/jwks" => raw("HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n"),
             _ => Reply::Ok(KEYS.to_owned()),
         });
-        let error = provider(wire.url("/jwks"), reqwest::Client::new()).ready().await.unwrap_err();
+        let error = provider(wire.url("/jwks"), reqwest::Client::new())
+            .ready()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), KeysErrorKind::Fetch(FetchErrorKind::Connect));
         let still = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let error = provider(wire.url("/jwks"), still.build().unwrap()).ready().await.unwrap_err();
+        let error = provider(wire.url("/jwks"), still.build().unwrap())
+            .ready()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), KeysErrorKind::Fetch(FetchErrorKind::Redirect));
     }
 }
