@@ -5,9 +5,9 @@ mod conformance;
 mod endpoint;
 #[cfg(feature = "client")]
 mod fetch;
+mod guard;
 #[cfg(feature = "client")]
 mod keys;
-mod guard;
 mod kit;
 mod logout;
 mod parking;
