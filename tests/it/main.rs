@@ -7,4 +7,5 @@ mod kit;
 mod logout;
 mod rig;
 mod secrets;
+mod tokens;
 mod vectors;
