@@ -14,6 +14,7 @@ mod parking;
 mod provider;
 mod rig;
 mod secrets;
+mod tokens;
 mod vectors;
 #[cfg(feature = "client")]
 mod wire;
