@@ -87,7 +87,7 @@ pub(crate) fn check_url(field: &'static str, text: &str) -> Result<(), ConfigErr
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -96,6 +96,12 @@ fn is_loopback(host: &str) -> bool {
         || bare
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+impl AsRef<str> for Issuer {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Issuer {
@@ -138,6 +144,12 @@ impl ClientId {
     }
 }
 
+impl AsRef<str> for ClientId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClientId({:?})", &*self.0)
@@ -174,6 +186,12 @@ macro_rules! opaque {
                 let value = value.into();
                 check_identifier(&value)?;
                 Ok(Self(value))
+            }
+
+            /// A value that was parsed before and then kept as text.
+            #[allow(dead_code, reason = "not every identifier is kept as text")]
+            pub(crate) fn reread(checked: &str) -> Self {
+                Self(checked.into())
             }
 
             /// The value exactly as it was given.

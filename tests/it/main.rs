@@ -1,3 +1,11 @@
 //! The integration tests, in one binary.
 
+mod architecture;
+mod conformance;
+mod endpoint;
 mod guard;
+mod kit;
+mod logout;
+mod rig;
+mod secrets;
+mod vectors;

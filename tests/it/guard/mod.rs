@@ -2,7 +2,6 @@
 
 mod after;
 mod bodies;
-mod book;
 mod decision;
 mod rig;
 mod sockets;
