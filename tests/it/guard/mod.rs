@@ -3,5 +3,6 @@
 mod after;
 mod bodies;
 mod decision;
+mod logs;
 mod rig;
 mod sockets;
