@@ -8,6 +8,7 @@ mod fetch;
 mod guard;
 #[cfg(feature = "client")]
 mod keys;
+mod guard;
 mod kit;
 mod logout;
 mod parking;
