@@ -17,6 +17,9 @@ pub mod refusal;
 pub mod replay;
 pub mod session;
 pub mod store;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};

@@ -55,7 +55,7 @@ impl Engine {
             clock: config.clock,
             policy: config.policy,
             max_sessions: bound(config.max_sessions),
-            max_dead: bound(config.max_marks),
+            max_dead: bound(config.max_sessions),
             prints: Prints::default(),
             scopes: Scopes::default(),
             ids: Ids::new(),

@@ -1,0 +1,3 @@
+//! For tests of applications and of stores.
+
+pub mod suite;
