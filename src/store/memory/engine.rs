@@ -235,8 +235,12 @@ impl Engine {
                 }
                 Ending::Before(id) => id,
                 Ending::Silent { counted: was } => {
-                    counted = counted.saturating_add(i64::from(was));
-                    self.sessions.wake(hub_key(cell));
+                    if was {
+                        // It expired, and nobody met it before.
+                        counted = counted.saturating_add(1);
+                        self.unlink(cell);
+                        self.sessions.wake(hub_key(cell));
+                    }
                     continue;
                 }
             };
