@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::Profile;
 use crate::config::ConfigError;
+#[cfg(feature = "jwe")]
+use crate::jose::jwe::DecryptionKeys;
 use crate::jose::{Algorithm, ClientSecret};
 use crate::token::TokenPolicy;
 use crate::types::ClientId;
@@ -22,6 +24,8 @@ struct Inner {
     policy: TokenPolicy,
     accept_token_in_query: bool,
     #[cfg(feature = "jwe")]
+    decryption_keys: Option<DecryptionKeys>,
+    #[cfg(feature = "jwe")]
     require_encryption: bool,
 }
 
@@ -36,6 +40,8 @@ impl Client {
             policy: None,
             profile: Profile::Standard,
             accept_token_in_query: None,
+            #[cfg(feature = "jwe")]
+            decryption_keys: None,
             #[cfg(feature = "jwe")]
             require_encryption: None,
         }
@@ -69,6 +75,21 @@ impl Client {
     pub(crate) fn secret(&self) -> Option<&ClientSecret> {
         self.inner.secret.as_ref()
     }
+
+    /// The keys that its encrypted tokens are decrypted with (spec BCL-61).
+    #[cfg(feature = "jwe")]
+    pub(crate) fn decryption_keys(&self) -> Option<&DecryptionKeys> {
+        self.inner.decryption_keys.as_ref()
+    }
+
+    /// Whether a token that is not encrypted is refused (spec BCL-60).
+    #[must_use]
+    pub fn requires_encryption(&self) -> bool {
+        #[cfg(feature = "jwe")]
+        return self.inner.require_encryption;
+        #[cfg(not(feature = "jwe"))]
+        return false;
+    }
 }
 
 impl fmt::Debug for Client {
@@ -89,6 +110,8 @@ pub struct ClientBuilder {
     policy: Option<TokenPolicy>,
     profile: Profile,
     accept_token_in_query: Option<bool>,
+    #[cfg(feature = "jwe")]
+    decryption_keys: Option<DecryptionKeys>,
     #[cfg(feature = "jwe")]
     require_encryption: Option<bool>,
 }
@@ -131,6 +154,25 @@ impl ClientBuilder {
         self
     }
 
+    /// The keys to decrypt Logout Tokens with, where encryption was negotiated (`id_token_encrypted_response_alg`; spec
+    /// BCL-61). A token that is not encrypted is then refused, unless
+    /// [`dangerous_allow_unencrypted`](Self::dangerous_allow_unencrypted) or [`Profile::Keycloak`] says otherwise.
+    #[cfg(feature = "jwe")]
+    #[must_use]
+    pub fn with_decryption_keys(mut self, keys: DecryptionKeys) -> Self {
+        self.decryption_keys = Some(keys);
+        self
+    }
+
+    /// Takes tokens that are only signed although encryption was negotiated (spec BCL-60). Default: off, except with
+    /// [`Profile::Keycloak`], which never encrypts Logout Tokens.
+    #[cfg(feature = "jwe")]
+    #[must_use]
+    pub const fn dangerous_allow_unencrypted(mut self, allow: bool) -> Self {
+        self.require_encryption = Some(!allow);
+        self
+    }
+
     /// Makes the client.
     ///
     /// # Errors
@@ -154,9 +196,12 @@ impl ClientBuilder {
                     .accept_token_in_query
                     .unwrap_or(self.profile == Profile::ApereoCas),
                 #[cfg(feature = "jwe")]
-                require_encryption: self
-                    .require_encryption
-                    .unwrap_or(self.profile != Profile::Keycloak),
+                require_encryption: self.decryption_keys.is_some()
+                    && self
+                        .require_encryption
+                        .unwrap_or(self.profile != Profile::Keycloak),
+                #[cfg(feature = "jwe")]
+                decryption_keys: self.decryption_keys,
             }),
         })
     }
