@@ -1,6 +1,5 @@
 //! The compact serialisation, split and decoded strictly (RFC 7515 7.1, RFC 7516 7.1).
 
-use std::borrow::Cow;
 use std::str;
 
 use base64::Engine as _;
@@ -22,40 +21,15 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// Counts segments, and nothing else: the cheapest look at a token there is.
+    /// Counts the dots between segments, and nothing else: the cheapest look at a token there is.
     pub(crate) fn of(token: &str) -> Result<Self, Refusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refusal::TooLarge);
         }
-        match token.split('.').count() {
-            3 => Ok(Self::Signed),
-            5 => Ok(Self::Encrypted),
+        match token.bytes().filter(|byte| *byte == b'.').count() {
+            2 => Ok(Self::Signed),
+            4 => Ok(Self::Encrypted),
             _ => Err(Refusal::Malformed),
-        }
-    }
-}
-
-/// Decrypts a JWE, if keys for that are configured.
-pub(crate) type Decrypt<'k> = Option<&'k dyn Fn(&str) -> Result<String, Refusal>>;
-
-/// The signed token: the token itself, or what was encrypted (spec BCL-60 to 62).
-///
-/// `required` says that encryption was negotiated, so that a token that is only signed is refused.
-pub(crate) fn open<'a>(
-    token: &'a str,
-    decrypt: Decrypt<'_>,
-    required: bool,
-) -> Result<Cow<'a, str>, Refusal> {
-    match (Form::of(token)?, decrypt) {
-        (Form::Signed, _) if required => Err(Refusal::EncryptionRequired),
-        (Form::Signed, _) => Ok(Cow::Borrowed(token)),
-        (Form::Encrypted, None) => Err(Refusal::Encrypted),
-        (Form::Encrypted, Some(decrypt)) => {
-            let inner = decrypt(token)?;
-            match Form::of(&inner) {
-                Ok(Form::Signed) => Ok(Cow::Owned(inner)),
-                _ => Err(Refusal::NotNested),
-            }
         }
     }
 }
@@ -147,34 +121,6 @@ mod tests {
         }
         assert_eq!(Form::of("a.b.c.d.e"), Ok(Form::Encrypted));
         assert_eq!(refusal("a.b.c.d.e"), Some(Refusal::Encrypted));
-    }
-
-    #[test]
-    fn an_encrypted_token_is_opened_only_with_keys_and_holds_a_signed_one() {
-        // BCL-60, BCL-61, BCL-62
-        let (signed, encrypted) = ("a.b.c", "a.b.c.d.e");
-        assert_eq!(open(signed, None, false).as_deref(), Ok(signed));
-        assert_eq!(
-            open(signed, None, true),
-            Err(Refusal::EncryptionRequired),
-            "negotiated"
-        );
-        assert_eq!(open(encrypted, None, false), Err(Refusal::Encrypted));
-        let holding = |inner: &'static str| move |_: &str| Ok(inner.to_owned());
-        let inner = holding(signed);
-        assert_eq!(open(encrypted, Some(&inner), true).as_deref(), Ok(signed));
-        for inner in ["{\"iss\":\"x\"}", "", "a.b", encrypted] {
-            let inner = holding(inner);
-            assert_eq!(
-                open(encrypted, Some(&inner), false),
-                Err(Refusal::NotNested)
-            );
-        }
-        let failing = |_: &str| Err(Refusal::DecryptionFailed);
-        assert_eq!(
-            open(encrypted, Some(&failing), false),
-            Err(Refusal::DecryptionFailed)
-        );
     }
 
     #[test]

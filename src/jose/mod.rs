@@ -10,6 +10,7 @@
 
 mod algorithm;
 mod compact;
+mod encryption;
 mod header;
 mod json;
 #[cfg(feature = "jwe")]
@@ -20,7 +21,8 @@ mod secret;
 mod signature;
 
 pub use algorithm::Algorithm;
-pub(crate) use compact::{Compact, open};
+pub(crate) use compact::{Compact, Form};
+pub(crate) use encryption::Encryption;
 pub(crate) use header::Header;
 pub(crate) use json::{Value, check_depth, read_object};
 pub use jwk_set::{JwkSet, JwkSetError};

@@ -189,7 +189,9 @@ async fn a_token_that_came_while_the_provider_was_down_takes_effect_when_it_is_u
         Subject::parse("u").unwrap(),
     );
     let id = SessionId::parse("s").unwrap();
-    let expires = SystemClock::default().now().saturating_add(Duration::from_secs(3600));
+    let expires = SystemClock::default()
+        .now()
+        .saturating_add(Duration::from_secs(3600));
     let session = NewSession::new(id.clone(), identity, expires);
     assert_eq!(
         store.register(session).await.unwrap(),

@@ -5,6 +5,7 @@ mod conformance;
 mod endpoint;
 #[cfg(feature = "client")]
 mod fetch;
+mod guard;
 #[cfg(feature = "client")]
 mod keys;
 mod kit;
@@ -13,6 +14,7 @@ mod parking;
 mod provider;
 mod rig;
 mod secrets;
+mod tokens;
 mod vectors;
 #[cfg(feature = "client")]
 mod wire;

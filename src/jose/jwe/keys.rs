@@ -45,6 +45,11 @@ pub struct DecryptionKeys {
 }
 
 impl DecryptionKeys {
+    /// Whether this is a clone of the other one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.keys, &other.keys)
+    }
+
     /// Takes a private JWK set with the default algorithms.
     ///
     /// # Errors

@@ -198,6 +198,10 @@ impl SessionRegistry for MemoryStore {
         Ok(self.0.status(id))
     }
 
+    fn status_now(&self, id: &SessionId) -> Option<SessionStatus> {
+        Some(self.0.status(id))
+    }
+
     async fn extend(&self, id: &SessionId, expires_at: UnixTime) -> Result<bool, MemoryStoreError> {
         Ok(self.0.extend(id, expires_at))
     }
@@ -216,6 +220,10 @@ impl SessionRegistry for MemoryStore {
 
     async fn is_logged_out(&self, identity: &SessionIdentity) -> Result<bool, MemoryStoreError> {
         Ok(self.0.is_logged_out(identity))
+    }
+
+    fn is_logged_out_now(&self, identity: &SessionIdentity) -> Option<bool> {
+        Some(self.0.is_logged_out(identity))
     }
 
     /// Needs a tokio runtime with time enabled. An expiry is noticed within a second.
