@@ -87,7 +87,7 @@ pub(crate) fn check_url(field: &'static str, text: &str) -> Result<(), ConfigErr
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -96,6 +96,12 @@ fn is_loopback(host: &str) -> bool {
         || bare
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+impl AsRef<str> for Issuer {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Issuer {
@@ -134,6 +140,12 @@ impl ClientId {
     /// The client identifier exactly as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for ClientId {
+    fn as_ref(&self) -> &str {
         &self.0
     }
 }
