@@ -168,8 +168,8 @@ fn bounds(_: &mut Criterion) {
             assert_eq!(taken, Registration::Registered);
         }
         let (request, last) = (made.by_subject(customer - round), made.id(first + 9_999));
+        let barrier = std::sync::Barrier::new(2);
         let (effect, all) = std::thread::scope(|scope| {
-            let barrier = std::sync::Barrier::new(2);
             let (store, request, last, barrier) = (&store, &request, &last, &barrier);
             let guard = scope.spawn(move || {
                 barrier.wait();
