@@ -25,10 +25,20 @@ use super::rig::*;
 const MOODS: [Mood; 2] = [Mood::AtOnce, Mood::Waits];
 
 /// A handler that counts its calls and says which session it saw.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Handler {
     calls: Arc<AtomicUsize>,
     ready: bool,
+}
+
+impl Clone for Handler {
+    /// A clone has not been polled ready, whatever the original was.
+    fn clone(&self) -> Self {
+        Self {
+            calls: Arc::clone(&self.calls),
+            ready: false,
+        }
+    }
 }
 
 impl Handler {
