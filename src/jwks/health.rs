@@ -21,8 +21,10 @@ pub enum KeysErrorKind {
     NotAKeySet,
     /// The key set has no key that can verify anything.
     NoUsableKey,
-    /// There is no tokio runtime to fetch on, or it was shut down meanwhile.
+    /// There is no tokio runtime to fetch on.
     NoRuntime,
+    /// The attempt was broken off: its runtime was shut down, or the client panicked.
+    Interrupted,
     /// No attempt was possible within the budget (spec BCL-75).
     Budget,
 }
@@ -39,6 +41,7 @@ impl KeysErrorKind {
             Self::NotAKeySet => "not_a_key_set",
             Self::NoUsableKey => "no_usable_key",
             Self::NoRuntime => "no_runtime",
+            Self::Interrupted => "attempt_interrupted",
             Self::Budget => "budget",
         }
     }
@@ -85,4 +88,15 @@ pub struct KeysHealth {
     pub attempts: u64,
     /// Failed attempts since the start.
     pub failures: u64,
+}
+
+impl KeysHealth {
+    /// That of a set that never changes.
+    pub(crate) fn fixed(keys: usize) -> Self {
+        Self {
+            keys,
+            usable: true,
+            ..Self::default()
+        }
+    }
 }

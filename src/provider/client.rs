@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Profile;
 use crate::config::ConfigError;
-use crate::jose::{Algorithm, ClientSecret};
+#[cfg(feature = "jwe")]
+use crate::jose::jwe::DecryptionKeys;
+use crate::jose::{Algorithm, ClientSecret, Encryption};
 use crate::token::TokenPolicy;
 use crate::types::ClientId;
 
@@ -21,8 +23,7 @@ struct Inner {
     secret: Option<ClientSecret>,
     policy: TokenPolicy,
     accept_token_in_query: bool,
-    #[cfg(feature = "jwe")]
-    require_encryption: bool,
+    encryption: Encryption,
 }
 
 impl Client {
@@ -36,6 +37,8 @@ impl Client {
             policy: None,
             profile: Profile::Standard,
             accept_token_in_query: None,
+            #[cfg(feature = "jwe")]
+            decryption_keys: None,
             #[cfg(feature = "jwe")]
             require_encryption: None,
         }
@@ -65,6 +68,10 @@ impl Client {
         self.inner.accept_token_in_query
     }
 
+    pub(crate) fn encryption(&self) -> &Encryption {
+        &self.inner.encryption
+    }
+
     /// The secret; there only with an HMAC algorithm (spec BCL-41).
     pub(crate) fn secret(&self) -> Option<&ClientSecret> {
         self.inner.secret.as_ref()
@@ -89,6 +96,8 @@ pub struct ClientBuilder {
     policy: Option<TokenPolicy>,
     profile: Profile,
     accept_token_in_query: Option<bool>,
+    #[cfg(feature = "jwe")]
+    decryption_keys: Option<DecryptionKeys>,
     #[cfg(feature = "jwe")]
     require_encryption: Option<bool>,
 }
@@ -131,6 +140,28 @@ impl ClientBuilder {
         self
     }
 
+    /// The private keys that open encrypted tokens, where encryption was negotiated (`id_token_encrypted_response_alg`; spec
+    /// BCL-61). A token that is only signed is then refused, unless
+    /// [`dangerous_allow_unencrypted`](Self::dangerous_allow_unencrypted) or [`Profile::Keycloak`] says otherwise. Default: none,
+    /// and an encrypted token is refused.
+    ///
+    /// Give the keys a `kid`: a token that names none is tried with the keys of every client.
+    #[cfg(feature = "jwe")]
+    #[must_use]
+    pub fn with_decryption_keys(mut self, keys: DecryptionKeys) -> Self {
+        self.decryption_keys = Some(keys);
+        self
+    }
+
+    /// Takes tokens that are only signed although encryption was negotiated (spec BCL-60). Default: off, except with
+    /// [`Profile::Keycloak`], which never encrypts Logout Tokens.
+    #[cfg(feature = "jwe")]
+    #[must_use]
+    pub const fn dangerous_allow_unencrypted(mut self, allow: bool) -> Self {
+        self.require_encryption = Some(!allow);
+        self
+    }
+
     /// Makes the client.
     ///
     /// # Errors
@@ -139,6 +170,7 @@ impl ClientBuilder {
     /// shorter than the hash, or when a public-key algorithm has a secret (it would never be used: BCL-41).
     pub fn build(self) -> Result<Client, ConfigError> {
         let client_id = ClientId::parse(&self.client_id)?;
+        let encryption = self.encryption();
         check_secret(self.algorithm, self.secret.as_ref())?;
         let policy = self.policy.unwrap_or_else(|| match self.profile {
             Profile::Strict => TokenPolicy::strict(),
@@ -153,12 +185,26 @@ impl ClientBuilder {
                 accept_token_in_query: self
                     .accept_token_in_query
                     .unwrap_or(self.profile == Profile::ApereoCas),
-                #[cfg(feature = "jwe")]
-                require_encryption: self
-                    .require_encryption
-                    .unwrap_or(self.profile != Profile::Keycloak),
+                encryption,
             }),
         })
+    }
+
+    #[cfg(feature = "jwe")]
+    fn encryption(&self) -> Encryption {
+        let required = self
+            .require_encryption
+            .unwrap_or(self.profile != Profile::Keycloak);
+        match &self.decryption_keys {
+            Some(keys) => Encryption::new(keys.clone(), required),
+            None => Encryption::default(),
+        }
+    }
+
+    #[cfg(not(feature = "jwe"))]
+    #[expect(clippy::unused_self, reason = "the twin of the one with feature jwe")]
+    fn encryption(&self) -> Encryption {
+        Encryption::default()
     }
 }
 

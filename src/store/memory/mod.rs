@@ -152,14 +152,14 @@ impl MemoryStoreBuilder {
         self
     }
 
-    /// The largest number of sessions. Default 1,000,000, at most some 400 MB. Beyond it, logins fail.
+    /// The largest number of live sessions. Default 1,000,000, at most some 400 MB. Beyond it, logins fail. As many ids that ended are
+    /// remembered; beyond it the oldest are folded into coarser marks.
     pub fn with_max_sessions(mut self, max: usize) -> Self {
         self.max_sessions = max;
         self
     }
 
-    /// The largest number of marks, and of ids that ended and are remembered. Default 1,000,000. Beyond it, the oldest are folded into
-    /// coarser ones.
+    /// The largest number of marks. Default 1,000,000, some 120 MB. Beyond it, the oldest are folded into coarser ones.
     pub fn with_max_marks(mut self, max: usize) -> Self {
         self.max_marks = max;
         self
