@@ -10,9 +10,7 @@
 mod loopback;
 mod tour;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use axum::extract::{Query, State};

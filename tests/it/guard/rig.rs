@@ -227,3 +227,9 @@ pub(crate) async fn refused(answer: Answer<Full<Bytes>>) -> u16 {
 pub(crate) fn ok() -> Response<Full<Bytes>> {
     Response::new(Full::from("yours"))
 }
+
+/// What has to happen at once: a test that would hang fails.
+pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, future).await.expect("it hangs")
+}
