@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jose", &[]),
     ("fetch", &[]),
     ("session", &[]),
+    ("guide", &[]),
 ];
 
 const ROOT: &[&str] = &["types", "clock", "config", "refusal", "lib"];

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod conformance;
+mod docs;
 mod endpoint;
 mod faults;
 #[cfg(feature = "client")]
