@@ -53,6 +53,9 @@
 //! [`LogoutLayer`](endpoint::LogoutLayer); in another framework, call [`Logout::handle`](logout::Logout::handle) with the token; without
 //! sessions, call [`LogoutTokenVerifier::verify`](logout::LogoutTokenVerifier::verify).
 //!
+//! The [`guide`] goes on from here: [first steps](guide::first_steps), [providers](guide::providers), [stores](guide::stores),
+//! [reason codes, logs and metrics](guide::operation), [limits and races](guide::limits).
+//!
 //! # What can and cannot be ended
 //!
 //! Sessions that a store knows can be ended. Stateless ones (signed or encrypted cookies, bearer JWTs) end only where each
