@@ -33,7 +33,22 @@ const OVERTIME: Duration = Duration::from_secs(30);
 
 /// The back-channel logout endpoint. Mount it where the OP was told to send its requests (`backchannel_logout_uri`).
 ///
-/// It does not look at the path. Cheap to clone; all clones share the bound on requests in progress.
+/// It does not look at the path. It is always ready: requests beyond the bound are answered `503`, not queued. Cheap to clone; all
+/// clones share the bound on requests in progress. The future needs a tokio runtime with its timer.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_backchannel_logout::endpoint::{EndpointConfig, LogoutService};
+/// use tower_backchannel_logout::logout::Logout;
+/// use tower_backchannel_logout::store::MemoryStore;
+///
+/// fn endpoint(logout: Logout<MemoryStore>) -> axum::Router {
+///     let config = EndpointConfig::default().with_deadline(Duration::from_millis(1500));
+///     let service = LogoutService::with_config(logout, config);
+///     axum::Router::new().route_service("/backchannel-logout", service)
+/// }
+/// # let _ = endpoint;
+/// ```
 pub struct LogoutService<S, R = MemoryReplay> {
     shared: Arc<Shared<S, R>>,
 }
