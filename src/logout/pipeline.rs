@@ -48,22 +48,6 @@ impl LogoutOutcome {
 
 /// Carries out Back-Channel Logout Requests: verify, end, tell, remember. Callable from any framework; the
 /// [endpoint](crate::endpoint) only adds HTTP. Cheap to clone; clones share everything.
-///
-/// ```no_run
-/// use tower_backchannel_logout::logout::Logout;
-/// use tower_backchannel_logout::provider::{Client, Provider};
-/// use tower_backchannel_logout::store::MemoryStore;
-///
-/// # async fn run(token: &str) -> Result<(), Box<dyn std::error::Error>> {
-/// let provider = Provider::builder("https://op.example")
-///     .with_client(Client::builder("orders-web").build()?)
-///     .build()?;
-/// let logout = Logout::builder(MemoryStore::new(), provider).build();
-/// let outcome = logout.handle(token).await?; // what the endpoint does with each request
-/// println!("{}", outcome.code());
-/// # Ok(())
-/// # }
-/// ```
 pub struct Logout<S, R = MemoryReplay>(pub(super) Arc<Inner<S, R>>);
 
 pub(super) struct Inner<S, R> {
