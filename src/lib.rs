@@ -100,7 +100,12 @@ pub mod guard;
 #[cfg(any(doc, doctest))]
 // The pages link into every feature; the complete documentation is built with all of them.
 #[cfg_attr(
-    not(all(feature = "client", feature = "jwe", feature = "testing")),
+    not(all(
+        feature = "client",
+        feature = "jwe",
+        feature = "metrics",
+        feature = "testing"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 pub mod guide;
