@@ -1,0 +1,94 @@
+//! The command line of the applications.
+
+use std::fmt;
+use std::process::exit;
+
+use tower_backchannel_logout::{ClientId, Issuer};
+
+/// What the command line says.
+pub(crate) struct Args {
+    pub(crate) issuer: Issuer,
+    pub(crate) client_id: ClientId,
+    pub(crate) client_secret: Option<String>,
+    pub(crate) listen: String,
+    pub(crate) public_url: Option<String>,
+    pub(crate) alg: String,
+}
+
+const USAGE: &str = "\
+  --issuer URL            the provider's issuer, exactly as it publishes it (required)
+  --client-id ID          this application's client_id (required)
+  --client-secret SECRET  its secret; without one it is a public client (or the variable CLIENT_SECRET)
+  --listen ADDR:PORT      where to listen; port 0 picks a free one
+  --store STORE           memory (the default), redis://…, postgres://… or sqlite:PATH
+  --public-url URL        how browsers reach this application (default: the listen address)
+  --alg ALG               how the provider signs ID and Logout Tokens (default: RS256)";
+
+impl Args {
+    /// Reads the command line, or says what is wrong with it and exits with 2.
+    pub(crate) fn from_command_line(program: &str, default_listen: &str) -> Self {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        if arguments.iter().any(|a| a == "--help" || a == "-h") {
+            println!("usage: {program} --issuer URL --client-id ID [options]\n{USAGE}");
+            exit(0);
+        }
+        Self::parse(arguments, default_listen).unwrap_or_else(|problem| {
+            eprintln!("{program}: {problem}\n\nusage: {program} --issuer URL --client-id ID [options]\n{USAGE}");
+            exit(2)
+        })
+    }
+
+    fn parse(arguments: Vec<String>, default_listen: &str) -> Result<Self, String> {
+        let (mut issuer, mut client_id, mut client_secret) = (None, None, None);
+        let (mut listen, mut store, mut public_url, mut alg) = (None, None, None, None);
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            // Both `--flag value` and `--flag=value` are understood.
+            let (flag, inline) = match argument.split_once('=') {
+                Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
+                None => (argument, None),
+            };
+            let slot = match flag.as_str() {
+                "--issuer" => &mut issuer,
+                "--client-id" => &mut client_id,
+                "--client-secret" => &mut client_secret,
+                "--listen" => &mut listen,
+                "--store" => &mut store,
+                "--public-url" => &mut public_url,
+                "--alg" => &mut alg,
+                _ => return Err(format!("unknown argument {flag}")),
+            };
+            let value = inline.or_else(|| arguments.next());
+            *slot = Some(value.ok_or_else(|| format!("{flag} needs a value"))?);
+        }
+        check_store(store.as_deref().unwrap_or("memory"))?;
+        Ok(Self {
+            issuer: Issuer::parse(issuer.ok_or("--issuer is missing")?).map_err(text)?,
+            client_id: ClientId::parse(client_id.ok_or("--client-id is missing")?).map_err(text)?,
+            client_secret: client_secret
+                .or_else(|| std::env::var("CLIENT_SECRET").ok())
+                .filter(|secret| !secret.is_empty()),
+            listen: listen.unwrap_or_else(|| default_listen.to_owned()),
+            public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            alg: alg.unwrap_or_else(|| "RS256".to_owned()),
+        })
+    }
+}
+
+/// This build has the memory store; the others are features of the crate.
+fn check_store(store: &str) -> Result<(), String> {
+    let feature = match store.split_once(':').map_or(store, |(scheme, _)| scheme) {
+        "memory" => return Ok(()),
+        "redis" | "rediss" => "redis",
+        "postgres" | "postgresql" => "postgres",
+        "sqlite" => "sqlite",
+        _ => {
+            return Err("--store is none of memory, redis://…, postgres://…, sqlite:PATH".to_owned());
+        }
+    };
+    Err(format!("--store: built without feature {feature}"))
+}
+
+fn text(error: impl fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,12 @@
+//! What the example applications have in common. The parts about this crate are in each application's `app.rs`.
+
+pub(crate) mod args;
+pub(crate) mod brand;
+pub(crate) mod cookies;
+pub(crate) mod events;
+pub(crate) mod http_client;
+pub(crate) mod openid;
+pub(crate) mod page;
+pub(crate) mod pending;
+pub(crate) mod relying_party;
+pub(crate) mod shutdown;
