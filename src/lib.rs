@@ -14,6 +14,8 @@ pub mod clock;
 pub mod config;
 pub mod refusal;
 pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};
