@@ -161,9 +161,10 @@ fn question(op: &Op, client: &Client, request: &Fields) -> Response<String> {
     ];
     let title = format!("Sign in \u{b7} {}", op.brand.name);
     // The form leads on to the application, and browsers hold redirects to the policy too.
+    let body = fill(PAGE, &parts);
     let page = Page {
         form_targets: &client.url,
-        ..Page::new(&title, &fill(PAGE, &parts))
+        ..Page::new(&title, &body)
     };
     page.response(&op.brand)
 }

@@ -64,10 +64,11 @@ pub(super) async fn console(AppState(op): AppState<Arc<Op>>) -> Response<String>
         ("curl", Part::Text(&curl)),
     ];
     let title = format!("Admin console \u{b7} {}", op.brand.name);
+    let body = fill(PAGE, &parts);
     let page = Page {
         style: STYLE,
         script: SCRIPT,
-        ..Page::new(&title, &fill(PAGE, &parts))
+        ..Page::new(&title, &body)
     };
     page.response(&op.brand)
 }
