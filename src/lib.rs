@@ -12,6 +12,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod guard;
 pub mod refusal;
 pub mod session;
 #[cfg(feature = "testing")]

@@ -32,6 +32,10 @@ macro_rules! refusals {
 }
 
 refusals! {
+    /// The form has no `logout_token`, or an empty one.
+    MissingLogoutToken => "missing_logout_token", "there is no logout_token in the form";
+    /// There is more than one `logout_token`.
+    DuplicateParameter => "duplicate_parameter", "there is more than one logout_token";
     /// It is not a compact JWS or JWE of UTF-8 JSON objects, or a header member has a type that it cannot have.
     Malformed => "malformed", "the token is not a well-formed compact JWT";
     /// A member name occurs twice.

@@ -167,6 +167,14 @@ pub trait SessionRegistry: SessionStore {
         id: &SessionId,
     ) -> impl Future<Output = Result<SessionStatus, Self::Error>> + Send;
 
+    /// The answer of [`status`](Self::status) if the store has it at hand; `None` if it would have to wait. Asked first
+    /// on each request, so that a store in memory, or one with a fresh local copy, costs neither a future nor a timer.
+    /// The default is `None`.
+    fn status_now(&self, id: &SessionId) -> Option<SessionStatus> {
+        let _ = id;
+        None
+    }
+
     /// Moves the end of a live session; `false` when it is not live. Never brings an ended session back.
     ///
     /// # Errors
@@ -207,6 +215,13 @@ pub trait SessionRegistry: SessionStore {
         &self,
         identity: &SessionIdentity,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+
+    /// The answer of [`is_logged_out`](Self::is_logged_out) if the store has it at hand, as in
+    /// [`status_now`](Self::status_now). The default is `None`.
+    fn is_logged_out_now(&self, identity: &SessionIdentity) -> Option<bool> {
+        let _ = identity;
+        None
+    }
 
     /// Resolves when the session is no longer live: logged out, locally or by the OP, or expired. At once when it is
     /// not live now. It follows the session through [`rebind`](Self::rebind).

@@ -1,3 +1,4 @@
-//! Integration tests, in one binary.
+//! The integration tests, in one binary.
 
+mod architecture;
 mod kit;

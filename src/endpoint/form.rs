@@ -1,0 +1,66 @@
+//! Finds the one `logout_token` in an `application/x-www-form-urlencoded` text (BCL 2.5).
+
+use std::borrow::Cow;
+
+use crate::refusal::Refusal;
+
+const FIELD: &str = "logout_token";
+
+/// The value of the one `logout_token`; `None` when there is none (spec BCL-08). Other fields are ignored, repeated or
+/// not, valid UTF-8 or not (spec BCL-09).
+pub(super) fn logout_token(form: &[u8]) -> Result<Option<Cow<'_, str>>, Refusal> {
+    let mut found = None;
+    for (name, value) in form_urlencoded::parse(form) {
+        // RFC 6749 3.2: a parameter must not occur twice, also not with one and the same value.
+        if name == FIELD && found.replace(value).is_some() {
+            return Err(Refusal::DuplicateParameter);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(form: &str) -> Result<Option<String>, Refusal> {
+        logout_token(form.as_bytes()).map(|found| found.map(Cow::into_owned))
+    }
+
+    #[test]
+    fn exactly_one_field_is_taken_whatever_stands_around_it() {
+        // BCL-08, BCL-09
+        for form in [
+            "logout_token=a.b.c",
+            "x=1&logout_token=a.b.c&x=2",
+            "&&logout_token=a.b.c&",
+            "%FF=%FF&logout_token=a.b.c&y=%",
+            "logout%5Ftoken=a%2Eb.c",
+            "logout_token[]=q&Logout_token=r&logout_token=a.b.c",
+        ] {
+            assert_eq!(token(form), Ok(Some("a.b.c".into())), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_second_field_is_refused_also_with_an_equal_or_empty_value() {
+        // BCL-08
+        for form in [
+            "logout_token=a&logout_token=a",
+            "logout_token=a&logout_token=b",
+            "logout_token=&logout_token=a",
+            "logout_token=a&logout_token",
+            "logout_token=a&logout%5ftoken=b",
+        ] {
+            assert_eq!(token(form), Err(Refusal::DuplicateParameter), "{form}");
+        }
+    }
+
+    #[test]
+    fn no_field_is_no_token() {
+        // BCL-08
+        for form in ["", "&", "=a", "token=a", "logout_token%00=a"] {
+            assert_eq!(token(form), Ok(None), "{form}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The endpoint alone, as a service.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Version, request};
+use http_body::Body;
+use http_body_util::Full;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+use tower_service::Service;
+
+use super::config::EndpointConfig;
+use super::form::logout_token;
+use super::future::LogoutFuture;
+use super::receive::{check_head, read_body};
+use super::response::Verdict;
+use crate::event::{BoxError, measure};
+use crate::logout::{Logout, LogoutError, LogoutErrorKind, TokenPlace};
+use crate::refusal::Refusal;
+use crate::replay::{MemoryReplay, ReplayStore};
+use crate::session::SessionStore;
+use crate::types::Issuer;
+
+/// How long a logout that missed the deadline may go on.
+const OVERTIME: Duration = Duration::from_secs(30);
+
+/// The back-channel logout endpoint. Mount it where the OP was told to send its requests (`backchannel_logout_uri`).
+///
+/// It does not look at the path. Cheap to clone; all clones share the bound on requests in progress.
+pub struct LogoutService<S, R = MemoryReplay> {
+    shared: Arc<Shared<S, R>>,
+}
+
+struct Shared<S, R> {
+    logout: Logout<S, R>,
+    config: EndpointConfig,
+    places: Arc<Semaphore>,
+}
+
+impl<S, R> LogoutService<S, R> {
+    /// An endpoint with the default limits.
+    #[must_use]
+    pub fn new(logout: Logout<S, R>) -> Self {
+        Self::with_config(logout, EndpointConfig::default())
+    }
+
+    /// An endpoint with other limits.
+    #[must_use]
+    pub fn with_config(logout: Logout<S, R>, config: EndpointConfig) -> Self {
+        let places = Semaphore::new(config.max_in_progress.min(Semaphore::MAX_PERMITS));
+        Self { shared: Arc::new(Shared { logout, config, places: Arc::new(places) }) }
+    }
+
+    /// What the endpoint calls.
+    #[must_use]
+    pub fn logout(&self) -> &Logout<S, R> {
+        &self.shared.logout
+    }
+}
+
+impl<S, R, B> Service<Request<B>> for LogoutService<S, R>
+where
+    S: SessionStore,
+    R: ReplayStore,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = LogoutFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Always ready: excess is answered, not queued (spec BCL-21).
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> LogoutFuture {
+        let (head, body) = request.into_parts();
+        if let Err(refusal) = check_head(&head, &self.shared.config) {
+            return LogoutFuture::ready(conclude(
+                Verdict::Request(refusal),
+                head.version,
+                &self.shared.config,
+            ));
+        }
+        let Ok(place) = Arc::clone(&self.shared.places).try_acquire_owned() else {
+            let overloaded = Verdict::Logout(LogoutErrorKind::Overloaded);
+            return LogoutFuture::ready(conclude(overloaded, head.version, &self.shared.config));
+        };
+        let shared = Arc::clone(&self.shared);
+        LogoutFuture::boxed(async move {
+            let version = head.version;
+            let verdict = answer(Arc::clone(&shared), head, body, place).await;
+            conclude(verdict, version, &shared.config)
+        })
+    }
+}
+
+/// Reads the form and has it carried out, within the overall deadline.
+async fn answer<S, R, B>(
+    shared: Arc<Shared<S, R>>,
+    head: request::Parts,
+    body: B,
+    place: OwnedSemaphorePermit,
+) -> Verdict
+where
+    S: SessionStore,
+    R: ReplayStore,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let started = Instant::now();
+    let config = shared.config;
+    let form = match read_body(body, &config, started).await {
+        Ok(form) => form,
+        Err(refusal) => return Verdict::Request(refusal),
+    };
+    let mut work = Box::pin(async move {
+        let verdict = carry_out(&shared.logout, &head, &form).await;
+        drop(place);
+        verdict
+    });
+    match timeout_at(started + config.deadline, &mut work).await {
+        Ok(verdict) => verdict,
+        Err(_) => {
+            // The OP is told in time that we are late, and may never ask again: the logout goes on without it. It keeps
+            // its place among the requests in progress, so that this is bounded too.
+            tokio::spawn(timeout(OVERTIME, work));
+            Verdict::Logout(LogoutErrorKind::Deadline)
+        }
+    }
+}
+
+/// Finds the token and ends what it names.
+async fn carry_out<S: SessionStore, R: ReplayStore>(
+    logout: &Logout<S, R>,
+    head: &request::Parts,
+    form: &[u8],
+) -> Verdict {
+    let query = head.uri.query().unwrap_or_default();
+    let (token, place) = match (logout_token(form), logout_token(query.as_bytes())) {
+        (Err(refusal), _) => return Verdict::Logout(LogoutErrorKind::Refused(refusal)),
+        (Ok(Some(token)), Ok(None)) => (token, TokenPlace::Body),
+        (Ok(Some(token)), _) => (token, TokenPlace::Both),
+        (Ok(None), Ok(Some(token))) => (token, TokenPlace::Query),
+        // A repeated field in a query is no token: whether the query counts is only known from the token.
+        (Ok(None), _) => (Cow::Borrowed(""), TokenPlace::Body),
+    };
+    if token.is_empty() {
+        return Verdict::Logout(LogoutErrorKind::Refused(Refusal::MissingLogoutToken));
+    }
+    match logout.handle_from(&token, place).await {
+        Ok(outcome) => Verdict::Done(outcome),
+        Err(error) => {
+            log(&error);
+            Verdict::Logout(error.kind())
+        }
+    }
+}
+
+/// One line for what did not succeed; successes are logged where the sessions end.
+fn log(error: &LogoutError) {
+    let reason = error.kind().code();
+    let iss = error.issuer().map(Issuer::as_str);
+    match error.kind() {
+        // Anybody can send these: no trace of them where operators look.
+        LogoutErrorKind::Refused(_) if iss.is_none() => tracing::debug!(outcome = "refused", reason),
+        LogoutErrorKind::Refused(_) => tracing::warn!(iss, outcome = "refused", reason, "logout token refused"),
+        _ => tracing::error!(
+            iss,
+            outcome = "failed",
+            reason,
+            error = error.source().map(tracing::field::display),
+            "logout not carried out"
+        ),
+    }
+}
+
+fn conclude(verdict: Verdict, version: Version, config: &EndpointConfig) -> Response<Full<Bytes>> {
+    measure::request(verdict.outcome(), verdict.reason());
+    verdict.response(config, version)
+}
+
+impl<S, R> Clone for LogoutService<S, R> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S, R> fmt::Debug for LogoutService<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogoutService")
+            .field("logout", &self.shared.logout)
+            .field("config", &self.shared.config)
+            .finish()
+    }
+}

@@ -1,0 +1,6 @@
+//! What happened: the event a logout hook receives, live connections, and the figures that are counted.
+
+mod hook;
+pub(crate) mod measure;
+
+pub use hook::{BoxError, DynLogoutHook, LogoutEvent, LogoutHook};

@@ -1,0 +1,203 @@
+//! Tokens that cannot be verified now, kept until the keys of their OP are back.
+//!
+//! The OP is answered `503`, but some never repeat a request; without this their logout would be lost.
+//!
+//! 1. A token is parked only when it could still be valid: its shape, issuer, audience and header were checked before.
+//! 2. The lot is bounded in number, bytes and age, for each issuer by itself. When it is full the oldest goes first.
+//! 3. As soon as the keys are back, and at least every few seconds, the parked tokens are verified *as of their
+//!    arrival* and processed like fresh ones. One task an issuer does that, and it ends when its lot is empty.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::error::LogoutErrorKind;
+use super::pipeline::Logout;
+use super::verifier::TokenPlace;
+use crate::clock::UnixTime;
+use crate::event::measure;
+use crate::replay::ReplayStore;
+use crate::session::SessionStore;
+use crate::types::Issuer;
+
+/// Pause between two attempts when nothing says that the keys have changed.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Bounds of the tokens that wait for keys, for each issuer by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parking {
+    max_tokens: usize,
+    max_bytes: usize,
+    max_age: Duration,
+}
+
+impl Default for Parking {
+    fn default() -> Self {
+        Self { max_tokens: 64, max_bytes: 256 * 1024, max_age: Duration::from_secs(600) }
+    }
+}
+
+impl Parking {
+    /// At most so many tokens. The default is 64.
+    #[must_use]
+    pub const fn with_max_tokens(mut self, tokens: usize) -> Self {
+        self.max_tokens = tokens;
+        self
+    }
+
+    /// At most so many bytes of tokens. The default is 256 KiB.
+    #[must_use]
+    pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// At most so long. The default is 10 minutes.
+    #[must_use]
+    pub const fn with_max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+}
+
+struct Parked {
+    token: Box<str>,
+    place: TokenPlace,
+    arrived: UnixTime,
+}
+
+#[derive(Default)]
+struct Lot {
+    tokens: VecDeque<Parked>,
+    bytes: usize,
+    attended: bool,
+}
+
+impl Lot {
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.tokens.pop_front() {
+            self.bytes = self.bytes.saturating_sub(oldest.token.len());
+        }
+    }
+}
+
+pub(super) struct ParkingLot {
+    bounds: Parking,
+    lots: Mutex<HashMap<Issuer, Lot>>,
+}
+
+impl ParkingLot {
+    pub(super) fn new(bounds: Parking) -> Self {
+        Self { bounds, lots: Mutex::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lots().values().map(|lot| lot.tokens.len()).sum()
+    }
+
+    fn lots(&self) -> MutexGuard<'_, HashMap<Issuer, Lot>> {
+        self.lots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a token, and sees to it that somebody attends to it.
+    pub(super) fn park<S: SessionStore, R: ReplayStore>(
+        &self,
+        logout: &Logout<S, R>,
+        issuer: &Issuer,
+        token: &str,
+        place: TokenPlace,
+        arrived: UnixTime,
+    ) {
+        if token.len() > self.bounds.max_bytes || self.bounds.max_tokens == 0 {
+            measure::parked("too_large");
+            return;
+        }
+        let mut lots = self.lots();
+        let lot = lots.entry(issuer.clone()).or_default();
+        if lot.tokens.iter().any(|parked| *parked.token == *token) {
+            return;
+        }
+        while lot.tokens.len() >= self.bounds.max_tokens || lot.bytes + token.len() > self.bounds.max_bytes {
+            lot.drop_oldest();
+            measure::parked("pushed_out");
+        }
+        lot.bytes += token.len();
+        lot.tokens.push_back(Parked { token: token.into(), place, arrived });
+        let attended = std::mem::replace(&mut lot.attended, true);
+        drop(lots);
+        measure::parked("parked");
+        tracing::warn!(iss = %issuer, reason = "keys_unavailable", "token parked until the keys are back");
+        if !attended {
+            tokio::spawn(attend(logout.clone(), issuer.clone()));
+        }
+    }
+
+    /// Takes the tokens that are young enough; `None`, and nobody attends any more, when there is none.
+    fn take(&self, issuer: &Issuer, now: UnixTime) -> Option<VecDeque<Parked>> {
+        let mut lots = self.lots();
+        let lot = lots.get_mut(issuer)?;
+        lot.bytes = 0;
+        let mut tokens = std::mem::take(&mut lot.tokens);
+        let parked = tokens.len();
+        tokens.retain(|token| now.saturating_duration_since(token.arrived) <= self.bounds.max_age);
+        let expired = parked - tokens.len();
+        if tokens.is_empty() {
+            lots.remove(issuer);
+        }
+        drop(lots);
+        for _ in 0..expired {
+            measure::parked("expired");
+        }
+        if expired > 0 {
+            tracing::error!(iss = %issuer, expired, reason = "keys_unavailable", "parked tokens gave up on their keys");
+        }
+        (!tokens.is_empty()).then_some(tokens)
+    }
+
+    /// Puts tokens back in front of those that came meanwhile.
+    fn put_back(&self, issuer: &Issuer, tokens: VecDeque<Parked>) {
+        let mut lots = self.lots();
+        let lot = lots.entry(issuer.clone()).or_default();
+        lot.attended = true;
+        for parked in tokens.into_iter().rev() {
+            lot.bytes += parked.token.len();
+            lot.tokens.push_front(parked);
+        }
+        while lot.tokens.len() > self.bounds.max_tokens || lot.bytes > self.bounds.max_bytes {
+            lot.drop_oldest();
+            measure::parked("pushed_out");
+        }
+    }
+}
+
+/// Waits for keys and processes what is parked, until nothing is left.
+async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: Issuer) {
+    let Some(lot) = &logout.0.parking else { return };
+    loop {
+        match logout.verifier().providers().get(issuer.as_str()) {
+            Some(provider) => {
+                let _ = tokio::time::timeout(PAUSE, provider.keys().changed()).await;
+            }
+            None => tokio::time::sleep(PAUSE).await,
+        }
+        let Some(tokens) = lot.take(&issuer, logout.verifier().clock().now()) else { return };
+        let mut waiting = VecDeque::new();
+        for parked in tokens {
+            match retry(&logout, &parked).await {
+                Ok(()) => measure::parked("processed"),
+                Err(LogoutErrorKind::Refused(_)) => measure::parked("refused"),
+                Err(_) => waiting.push_back(parked),
+            }
+        }
+        lot.put_back(&issuer, waiting);
+    }
+}
+
+async fn retry<S: SessionStore, R: ReplayStore>(
+    logout: &Logout<S, R>,
+    parked: &Parked,
+) -> Result<(), LogoutErrorKind> {
+    let verified = logout.verifier().verify_at(&parked.token, parked.place, parked.arrived).await;
+    let token = verified.map_err(|error| error.kind())?;
+    logout.process(token).await.map(|_| ()).map_err(|error| error.kind())
+}

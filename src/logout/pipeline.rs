@@ -1,0 +1,265 @@
+//! The order of steps after verification.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashSet;
+
+use super::builder::{LogoutBuilder, OnHookFailure};
+use super::contain::contain;
+use super::error::{LogoutError, LogoutErrorKind};
+use super::parking::ParkingLot;
+use super::verifier::{LogoutTokenVerifier, TokenPlace};
+use crate::event::{LogoutEvent, SharedHook, measure};
+use crate::provider::Providers;
+use crate::refusal::Refusal;
+use crate::replay::{MemoryReplay, ReplayKey, ReplayStore};
+use crate::session::{LogoutRequest, LogoutTarget, SessionStore, Terminated};
+use crate::token::LogoutToken;
+use crate::types::Issuer;
+
+/// How long a replay store may take to answer. A slower one counts as one that knows nothing (spec BCL-163).
+const REPLAY_PATIENCE: Duration = Duration::from_millis(250);
+
+/// What became of a request that succeeded. The OP is answered the same in each case (spec BCL-22).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogoutOutcome {
+    /// So many sessions that were live are ended.
+    Ended(usize),
+    /// No session matched (BCL 2.7: success). The mark is left all the same.
+    Unmatched,
+    /// The token was processed before; nothing was done (spec BCL-160).
+    Repeated,
+}
+
+impl LogoutOutcome {
+    /// The stable code of the outcome, for logs and metrics (spec BCL-171).
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ended(_) => "ended",
+            Self::Unmatched => "unmatched",
+            Self::Repeated => "repeated",
+        }
+    }
+}
+
+/// Carries out Back-Channel Logout Requests: verify, end, tell, remember. Callable from any framework; the
+/// [endpoint](crate::endpoint) only adds HTTP. Cheap to clone.
+pub struct Logout<S, R = MemoryReplay>(pub(super) Arc<Inner<S, R>>);
+
+pub(super) struct Inner<S, R> {
+    pub(super) store: S,
+    pub(super) replay: R,
+    pub(super) verifier: LogoutTokenVerifier,
+    pub(super) hook: Option<SharedHook>,
+    pub(super) on_hook_failure: OnHookFailure,
+    pub(super) refuse_repetitions: bool,
+    pub(super) parking: Option<ParkingLot>,
+    /// Issuers whose tokens were seen without any `sid`: each is reported once.
+    pub(super) without_sid: DashSet<Issuer>,
+}
+
+impl<S> Logout<S> {
+    /// Ends the sessions of `store` when one of `providers` says so.
+    pub fn builder(store: S, providers: impl Into<Providers>) -> LogoutBuilder<S> {
+        LogoutBuilder::new(store, providers.into())
+    }
+}
+
+impl<S, R> Logout<S, R> {
+    /// The store whose sessions are ended.
+    #[must_use]
+    pub fn store(&self) -> &S {
+        &self.0.store
+    }
+
+    /// The verifier, which also leads to the providers.
+    #[must_use]
+    pub fn verifier(&self) -> &LogoutTokenVerifier {
+        &self.0.verifier
+    }
+
+    /// How many tokens wait for the keys of their OP.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.0.parking.as_ref().map_or(0, ParkingLot::len)
+    }
+}
+
+impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
+    /// Verifies a Logout Token and ends the sessions it names.
+    ///
+    /// # Errors
+    ///
+    /// [`LogoutErrorKind::Refused`] when the token is not acceptable; every other kind is our own inability, and the OP
+    /// should be asked to repeat the request.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any point. What has ended by then stays ended, and a repetition does the rest.
+    pub async fn handle(&self, token: &str) -> Result<LogoutOutcome, LogoutError> {
+        self.handle_from(token, TokenPlace::Body).await
+    }
+
+    pub(crate) async fn handle_from(
+        &self,
+        token: &str,
+        place: TokenPlace,
+    ) -> Result<LogoutOutcome, LogoutError> {
+        let arrived = self.0.verifier.clock().now();
+        match self.0.verifier.verify_at(token, place, arrived).await {
+            Ok(verified) => self.process(verified).await,
+            Err(error) => {
+                if error.kind() == LogoutErrorKind::KeysUnavailable
+                    && let (Some(parking), Some(issuer)) = (&self.0.parking, error.issuer())
+                {
+                    parking.park(self, issuer, token, place, arrived);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the sessions of a token that was verified elsewhere, or of the application's own request ("sign this
+    /// customer out everywhere"): the same steps, hook included, that a provider's token takes.
+    ///
+    /// # Errors
+    ///
+    /// [`LogoutErrorKind::StoreFailure`] when sessions may still be live, [`LogoutErrorKind::HookFailure`] when they
+    /// are ended and the hook failed.
+    pub async fn terminate(&self, request: &LogoutRequest) -> Result<LogoutOutcome, LogoutError> {
+        let terminated = self.end_sessions(request).await?;
+        let outcome = match terminated.newly_ended {
+            0 if terminated.sessions.is_empty() => LogoutOutcome::Unmatched,
+            ended => LogoutOutcome::Ended(ended),
+        };
+        let event = LogoutEvent::new(request.clone(), terminated);
+        self.tell(&event).await?;
+        self.forget(&event).await;
+        self.report(request, outcome);
+        Ok(outcome)
+    }
+
+    /// Steps 2 to 5 for a verified token.
+    pub(super) async fn process(&self, token: LogoutToken) -> Result<LogoutOutcome, LogoutError> {
+        let request = token.to_request();
+        let key = ReplayKey::new(&request);
+        if let Some(key) = &key
+            && self.seen(key).await
+        {
+            measure::repeated();
+            return if self.0.refuse_repetitions {
+                Err(Refusal::Replayed.into())
+            } else {
+                Ok(LogoutOutcome::Repeated)
+            };
+        }
+        let outcome = self.terminate(&request).await?;
+        if let Some(key) = &key {
+            self.remember(key, &request).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn end_sessions(&self, request: &LogoutRequest) -> Result<Terminated, LogoutError> {
+        match contain(async { self.0.store.terminate(request).await }).await {
+            Ok(Ok(terminated)) => Ok(terminated),
+            Ok(Err(error)) => Err(LogoutError::with_source(LogoutErrorKind::StoreFailure, error)),
+            Err(panicked) => Err(LogoutError::with_source(LogoutErrorKind::StoreFailure, panicked)),
+        }
+    }
+
+    async fn tell(&self, event: &LogoutEvent) -> Result<(), LogoutError> {
+        let Some(hook) = &self.0.hook else { return Ok(()) };
+        let error = match contain(async { hook.on_logout_dyn(event).await }).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(panicked) => panicked.into(),
+        };
+        match self.0.on_hook_failure {
+            OnHookFailure::Fail => Err(LogoutError::with_source(LogoutErrorKind::HookFailure, error)),
+            OnHookFailure::Ignore => {
+                tracing::warn!(iss = %event.request().issuer(), reason = "hook_failure", %error, "hook failed, ignored");
+                Ok(())
+            }
+        }
+    }
+
+    /// The sessions are ended and everybody knows: what the store kept for a repetition may go.
+    async fn forget(&self, event: &LogoutEvent) {
+        let forgetting = contain(async { self.0.store.forget(event.request(), event.terminated()).await });
+        match forgetting.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(iss = %event.request().issuer(), %error, "clean-up failed"),
+            Err(error) => tracing::warn!(iss = %event.request().issuer(), %error, "clean-up failed"),
+        }
+    }
+
+    /// Whether the token was processed before. A store that fails or is slow knows nothing (spec BCL-163).
+    async fn seen(&self, key: &ReplayKey) -> bool {
+        let asking = contain(async { self.0.replay.seen(key).await });
+        match tokio::time::timeout(REPLAY_PATIENCE, asking).await {
+            Ok(Ok(Ok(seen))) => seen,
+            _ => {
+                tracing::warn!(reason = "replay_store", "the replay store failed; the token is processed");
+                false
+            }
+        }
+    }
+
+    async fn remember(&self, key: &ReplayKey, request: &LogoutRequest) {
+        let remembering = contain(async { self.0.replay.remember(key, request.usable_until()).await });
+        if !matches!(tokio::time::timeout(REPLAY_PATIENCE, remembering).await, Ok(Ok(Ok(())))) {
+            tracing::warn!(reason = "replay_store", "the replay store failed; a repetition will be processed");
+        }
+    }
+
+    /// Says what is worth knowing about a request that succeeded.
+    fn report(&self, request: &LogoutRequest, outcome: LogoutOutcome) {
+        let iss = request.issuer();
+        let ended = match outcome {
+            LogoutOutcome::Ended(ended) => ended,
+            LogoutOutcome::Unmatched | LogoutOutcome::Repeated => 0,
+        };
+        let matched = outcome != LogoutOutcome::Unmatched;
+        let now = self.0.verifier.clock().now();
+        measure::effect(ended, matched, now.saturating_duration_since(request.cut_off()));
+        tracing::info!(%iss, outcome = outcome.code(), sessions = ended, "logout");
+        if !matched {
+            tracing::warn!(
+                %iss,
+                reason = match request.target() {
+                    LogoutTarget::Subject(_) => "unmatched_sub",
+                    LogoutTarget::Session { .. } => "unmatched_sid",
+                },
+                "a valid logout matched no session; is every login registered with the sub and sid of its ID token?"
+            );
+        }
+        if request.jti().is_some()
+            && matches!(request.target(), LogoutTarget::Subject(_))
+            && !self.0.without_sid.contains(iss)
+            && self.0.without_sid.insert(iss.clone())
+        {
+            tracing::warn!(
+                %iss,
+                reason = "no_sid",
+                "the provider sends logout tokens without sid: each ends all sessions of the customer here"
+            );
+        }
+    }
+}
+
+impl<S, R> Clone for Logout<S, R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S, R> fmt::Debug for Logout<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logout").field("verifier", &self.0.verifier).finish_non_exhaustive()
+    }
+}

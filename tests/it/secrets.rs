@@ -1,0 +1,115 @@
+//! What must never be seen: tokens, keys and session ids nowhere, `sub`, `sid` and `jti` at trace level only.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use http::StatusCode;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::rig::{Behaviour, NOW, Op, ScriptedStore, form, send, sign_in};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+fn recording() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::registry()
+        .with(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .with(tracing_subscriber::fmt::layer().with_writer(log.clone()).with_ansi(false));
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+const MARKER: &str = "zzMARKERzz";
+
+#[tokio::test]
+async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
+    // BCL-18, BCL-170
+    let (log, _guard) = recording();
+    let op = Op::new();
+    let store = op.store();
+    sign_in(&store, &format!("{MARKER}id"), MARKER, Some(MARKER), NOW).await;
+    let endpoint = op.endpoint(store);
+    let mut answers = Vec::new();
+    let mut tokens = vec![
+        op.token().sub(MARKER).sid(MARKER).jti(MARKER).sign(),
+        op.token().sub(format!("{MARKER}unmatched")).jti(MARKER).sign(),
+    ];
+    for claim in ["iss", "aud", "azp", "iat", "exp", "nbf", "events", "nonce", "jti", "sub", "sid"] {
+        tokens.push(op.token().sub(MARKER).sid(MARKER).claim(claim, MARKER).sign());
+        tokens.push(op.token().sub(MARKER).sid(MARKER).claim(claim, json!({ MARKER: [MARKER] })).sign());
+    }
+    for header in ["typ", "kid", "crit", "b64", "jku", "x5u", "cty", "zip", "alg"] {
+        tokens.push(op.token().sub(MARKER).header(header, MARKER).sign());
+    }
+    tokens.push(format!("{MARKER}.{MARKER}.{MARKER}"));
+    tokens.push(MARKER.to_owned());
+    for token in &tokens {
+        answers.push(send(&endpoint, form(token)).await);
+    }
+    assert!(answers.iter().any(|answer| answer.status() == StatusCode::OK));
+    assert!(answers.iter().filter(|answer| answer.status() == StatusCode::BAD_REQUEST).count() > 20);
+    for answer in answers {
+        assert!(!format!("{answer:?}").contains(MARKER), "{answer:?}");
+    }
+    let text = log.text();
+    assert!(text.contains("logout"), "something was logged: {text}");
+    assert!(!text.contains(MARKER), "{text}");
+    for token in tokens {
+        let signature = token.rsplit('.').next().unwrap();
+        assert!(signature.is_empty() || !text.contains(signature), "a token was logged");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_with_its_source_and_without_secrets() {
+    // BCL-147, BCL-170
+    let (log, _guard) = recording();
+    let op = Op::new();
+    let endpoint = op.endpoint(ScriptedStore::new([Behaviour::Fail]));
+    let token = op.token().sub(MARKER).sid(MARKER).sign();
+    let answer = send(&endpoint, form(&token)).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let text = log.text();
+    assert!(text.contains("store_failure") && text.contains("the table is locked"), "{text}");
+    assert!(!text.contains(MARKER), "{text}");
+}
+
+#[tokio::test]
+async fn debug_output_of_what_the_application_holds_has_no_secrets() {
+    // BCL-170
+    let op = Op::new();
+    let store = op.store();
+    sign_in(&store, MARKER, MARKER, Some(MARKER), NOW).await;
+    let logout = op.logout(store.clone());
+    let token = logout.verifier().verify(&op.token().sub(MARKER).sid(MARKER).jti(MARKER).sign()).await.unwrap();
+    let request = token.to_request();
+    let shown = format!("{logout:?} {store:?} {token:?} {request:?} {:?}", op.endpoint(store.clone()));
+    assert!(!shown.contains(MARKER), "{shown}");
+}
