@@ -12,11 +12,21 @@
 
 pub mod clock;
 pub mod config;
+// pub mod endpoint;
+// pub mod event;
+pub mod fetch;
 pub mod guard;
+pub mod jose;
+pub mod jwks;
+// pub mod logout;
+pub mod provider;
 pub mod refusal;
+// pub mod replay;
 pub mod session;
+// pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod token;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};

@@ -87,7 +87,7 @@ pub(crate) fn check_url(field: &'static str, text: &str) -> Result<(), ConfigErr
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))

@@ -11,6 +11,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::error::LogoutErrorKind;
 use super::pipeline::Logout;
 use super::verifier::TokenPlace;
@@ -173,13 +175,15 @@ impl ParkingLot {
 /// Waits for keys and processes what is parked, until nothing is left.
 async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: Issuer) {
     let Some(lot) = &logout.0.parking else { return };
+    let mut looked_at = Instant::now();
     loop {
-        match logout.verifier().providers().get(issuer.as_str()) {
+        match logout.verifier().providers().find(issuer.as_str()) {
             Some(provider) => {
-                let _ = tokio::time::timeout(PAUSE, provider.keys().changed()).await;
+                let _ = tokio::time::timeout(PAUSE, provider.keys().refreshed_after(looked_at)).await;
             }
             None => tokio::time::sleep(PAUSE).await,
         }
+        looked_at = Instant::now();
         let Some(tokens) = lot.take(&issuer, logout.verifier().clock().now()) else { return };
         let mut waiting = VecDeque::new();
         for parked in tokens {

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::error::{LogoutError, LogoutErrorKind};
 use crate::clock::{Clock, SystemClock, UnixTime};
+use crate::jose::{Compact, Keys};
+use crate::jwks::{AfterMiss, KeysUnavailable, Miss, MissKind};
 use crate::provider::{Client, Provider, Providers};
 use crate::refusal::Refusal;
 use crate::token::{LogoutToken, ParsedToken};
@@ -66,12 +70,99 @@ impl LogoutTokenVerifier {
         self.verify_at(token, TokenPlace::Body, self.clock.now()).await
     }
 
+    /// Verifies a token that stood at `place`, as of `now` (spec BCL-120: one reading of the clock).
     pub(super) async fn verify_at(
         &self,
-        raw: &str,
+        token: &str,
         place: TokenPlace,
         now: UnixTime,
     ) -> Result<LogoutToken, LogoutError> {
-        todo!()
+        let arrived = Instant::now();
+        let compact = Compact::decode(token)?;
+        let parsed = ParsedToken::parse(&compact)?;
+        let (provider, client) = self.choose(&parsed)?;
+        check_place(&client, place)
+            .and_then(|()| parsed.check_header(client.algorithm(), client.policy()))
+            .map_err(|refusal| refused(refusal, &provider))?;
+        match client.secret() {
+            // With a secret no public key is ever tried (spec BCL-41).
+            Some(secret) => parsed
+                .verify_signature(client.algorithm(), Keys::Secret(secret))
+                .map_err(|refusal| refused(refusal, &provider))?,
+            None => verify_with_published_keys(&parsed, &provider, &client, arrived).await?,
+        }
+        parsed
+            .validate(provider.issuer(), client.client_id(), client.policy(), now)
+            .map_err(|refusal| refused(refusal, &provider))
+    }
+
+    /// The entry that the unverified `iss` and `aud` name, by exact comparison (spec BCL-42). An unknown issuer causes no
+    /// fetch and no store call.
+    fn choose(&self, parsed: &ParsedToken<'_>) -> Result<(Provider, Client), LogoutError> {
+        let provider =
+            parsed.issuer().and_then(|issuer| self.providers.find(issuer)).ok_or(Refusal::WrongIssuer)?;
+        let named = |client: &&Client| parsed.names_audience(client.client_id().as_str());
+        match provider.clients().iter().find(named).cloned() {
+            Some(client) => Ok((provider, client)),
+            None => Err(refused(Refusal::WrongAudience, &provider)),
+        }
+    }
+}
+
+fn refused(refusal: Refusal, provider: &Provider) -> LogoutError {
+    LogoutError::from(refusal).of(provider.issuer())
+}
+
+/// A token in the query counts only for clients that allow it (spec BCL-10).
+fn check_place(client: &Client, place: TokenPlace) -> Result<(), Refusal> {
+    match (place, client.accepts_token_in_query()) {
+        (TokenPlace::Body, _) | (TokenPlace::Query, true) | (TokenPlace::Both, false) => Ok(()),
+        (TokenPlace::Query, false) => Err(Refusal::MissingLogoutToken),
+        (TokenPlace::Both, true) => Err(Refusal::DuplicateParameter),
+    }
+}
+
+/// Verifies with the keys at hand; when they fail, the key set decides whether others can be had (spec BCL-75, 76).
+async fn verify_with_published_keys(
+    parsed: &ParsedToken<'_>,
+    provider: &Provider,
+    client: &Client,
+    arrived: Instant,
+) -> Result<(), LogoutError> {
+    let unavailable = |error: KeysUnavailable| {
+        LogoutError::with_source(LogoutErrorKind::KeysUnavailable, error).of(provider.issuer())
+    };
+    let keys = provider.keys();
+    let snapshot = match keys.current(arrived) {
+        Some(snapshot) => snapshot,
+        None => keys.get(arrived).await.map_err(unavailable)?,
+    };
+    let Err(refusal) = parsed.verify_signature(client.algorithm(), Keys::Public(snapshot.keys())) else {
+        return Ok(());
+    };
+    let kind = match refusal {
+        Refusal::UnknownKey | Refusal::UnusableKey => MissKind::UnknownKid,
+        Refusal::BadSignature => MissKind::BadSignature,
+        other => return Err(refused(other, provider)),
+    };
+    let miss = Miss {
+        kind,
+        kid: parsed.kid(),
+        token_iat: parsed.iat(),
+        leeway: client.policy().leeway(),
+        arrived,
+    };
+    match keys.after_miss(&snapshot, miss).await {
+        AfterMiss::Retry(newer) => parsed
+            .verify_signature(client.algorithm(), Keys::Public(newer.keys()))
+            .map_err(|refusal| refused(refusal, provider)),
+        AfterMiss::Final => Err(refused(refusal, provider)),
+        AfterMiss::Unavailable(error) => Err(unavailable(error)),
+    }
+}
+
+impl fmt::Debug for LogoutTokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogoutTokenVerifier").field("providers", &self.providers).finish_non_exhaustive()
     }
 }

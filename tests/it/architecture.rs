@@ -9,7 +9,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("endpoint", &["logout", "replay", "session", "event"]),
     ("guard", &["session", "event"]),
     ("store", &["session", "replay", "event"]),
-    ("logout", &["provider", "token", "replay", "session", "event"]),
+    (
+        "logout",
+        &["provider", "token", "replay", "session", "event"],
+    ),
     ("provider", &["jwks", "token", "fetch", "jose"]),
     ("jwks", &["jose", "fetch"]),
     ("token", &["jose", "session"]),
@@ -38,7 +41,11 @@ fn uses(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .flat_map(|line| line.split("crate::").skip(1))
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        })
         .filter(|name: &String| name.starts_with(char::is_lowercase))
         .collect()
 }
@@ -60,9 +67,13 @@ fn rooms_use_only_the_rooms_further_in() {
         if room == "testing" {
             continue;
         }
-        let allowed = arrows.get(room).unwrap_or_else(|| panic!("the room {room} has no arrows listed"));
+        let allowed = arrows
+            .get(room)
+            .unwrap_or_else(|| panic!("the room {room} has no arrows listed"));
         // Tests may use anything: their part of a file begins at the attribute.
-        let is_test = relative.file_stem().is_some_and(|stem| stem == "tests" || stem == "test_support")
+        let is_test = relative
+            .file_stem()
+            .is_some_and(|stem| stem == "tests" || stem == "test_support")
             || relative.iter().any(|part| part == "tests");
         if is_test {
             continue;
@@ -71,14 +82,19 @@ fn rooms_use_only_the_rooms_further_in() {
         let text = fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         for used in uses(code) {
-            let fine = used == room || ROOT.contains(&used.as_str()) || allowed.contains(&used.as_str());
+            let fine =
+                used == room || ROOT.contains(&used.as_str()) || allowed.contains(&used.as_str());
             if !fine {
                 wrong.push(format!("{} uses {used}", relative.display()));
             }
         }
     }
     assert!(looked_at > 30, "only {looked_at} files were looked at");
-    assert!(wrong.is_empty(), "arrows that point outward:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "arrows that point outward:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -90,7 +106,16 @@ fn the_pure_rooms_read_no_clock_and_take_no_locks() {
         for file in files {
             let text = fs::read_to_string(&file).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
-            for word in ["SystemTime::now", "Instant::now", "Mutex", "RwLock", "tokio::", "std::fs", "std::net", "async fn"] {
+            for word in [
+                "SystemTime::now",
+                "Instant::now",
+                "Mutex",
+                "RwLock",
+                "tokio::",
+                "std::fs",
+                "std::net",
+                "async fn",
+            ] {
                 assert!(!code.contains(word), "{} has {word}", file.display());
             }
         }

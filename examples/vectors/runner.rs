@@ -1,0 +1,145 @@
+//! Judges the cases of one vector file. The format is described in `tests/vectors/README.md`.
+
+use std::error::Error;
+use std::time::Duration;
+
+use serde_json::Value;
+use tower_backchannel_logout::clock::UnixTime;
+use tower_backchannel_logout::jose::{Algorithm, ClientSecret, JwkSet};
+use tower_backchannel_logout::refusal::Refusal;
+use tower_backchannel_logout::session::LogoutTarget;
+use tower_backchannel_logout::token::{Expectation, LogoutToken, TokenPolicy};
+use tower_backchannel_logout::{ClientId, Issuer, Sid, Subject};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What came out of one file.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// How many cases were judged.
+    pub(crate) judged: usize,
+    /// How many cases need the feature `jwe` and were left out.
+    pub(crate) skipped: usize,
+    /// One line for each case whose verdict differs.
+    pub(crate) differences: Vec<String>,
+}
+
+/// Judges every case of a file.
+pub(crate) fn run(file: &str) -> Result<Outcome, BoxError> {
+    let file: Value = serde_json::from_str(file)?;
+    let mut outcome = Outcome::default();
+    for case in file["cases"].as_array().ok_or("the file has no cases")? {
+        // A case may bring its own policy or key set, which then replaces that of the file as a whole.
+        let own = |name: &str| case.get(name).unwrap_or(&file[name]).clone();
+        let (policy, jwks) = (own("policy"), own("jwks"));
+        if policy.get("decryption_keys").is_some() || policy["require_encryption"] == true {
+            outcome.skipped += 1;
+            continue;
+        }
+        outcome.judged += 1;
+        let token = token(case)?;
+        let now = UnixTime::from_secs(file["now"].as_i64().ok_or("the file has no now")?);
+        let verdict = expectation(&file, &policy, &jwks)?.verify(&token, now);
+        if let Err(difference) = compare(&case["expect"], verdict) {
+            outcome
+                .differences
+                .push(format!("{}: {difference}", text(&case["id"])?));
+        }
+    }
+    Ok(outcome)
+}
+
+fn expectation(file: &Value, policy: &Value, jwks: &Value) -> Result<Expectation, BoxError> {
+    let issuer = Issuer::parse(text(&file["issuer"])?)?;
+    let client_id = ClientId::parse(text(&file["client_id"])?)?;
+    let algorithm = Algorithm::parse(text(&policy["algorithms"][0])?)?;
+    let expectation = if algorithm.is_symmetric() {
+        let secret = ClientSecret::parse(text(&file["client_secret"])?)?;
+        Expectation::keyed_with(issuer, client_id, algorithm, secret)?
+    } else {
+        let keys = JwkSet::parse(jwks.to_string().as_bytes())?;
+        Expectation::signed_with(issuer, client_id, algorithm, keys)?
+    };
+    Ok(expectation.with_policy(token_policy(policy)?))
+}
+
+fn token_policy(policy: &Value) -> Result<TokenPolicy, BoxError> {
+    let seconds = |name: &str| policy[name].as_u64().map(Duration::from_secs);
+    let flag = |name: &str| policy[name].as_bool().unwrap_or(false);
+    let mut parsed = TokenPolicy::default()
+        .with_leeway(seconds("leeway").ok_or("the policy has no leeway")?)
+        .with_max_age(seconds("max_age").ok_or("the policy has no max_age")?)
+        .with_strict_typ(policy["typ"] == "strict")
+        .with_require_exp(flag("require_exp"))
+        .with_require_sid(flag("require_sid"));
+    if let Some(max_lifetime) = seconds("max_lifetime") {
+        parsed = parsed.with_max_lifetime(max_lifetime);
+    }
+    if let Some(audiences) = policy["trusted_audiences"].as_array() {
+        let audiences: Result<Vec<_>, _> = audiences.iter().map(text).collect();
+        parsed = parsed.with_trusted_audiences(audiences?);
+    }
+    Ok(parsed)
+}
+
+/// The token, or its parts expanded and joined.
+fn token(case: &Value) -> Result<String, BoxError> {
+    if let Some(token) = case["token"].as_str() {
+        return Ok(token.to_owned());
+    }
+    let parts = case["token_parts"]
+        .as_array()
+        .ok_or("a case has no token")?;
+    parts
+        .iter()
+        .map(|part| match part {
+            Value::String(text) => Ok(text.clone()),
+            part => {
+                let times = part["times"].as_u64().ok_or("a part has no times")?;
+                Ok(text(&part["repeat"])?.repeat(usize::try_from(times)?))
+            }
+        })
+        .collect()
+}
+
+fn compare(expect: &Value, verdict: Result<LogoutToken, Refusal>) -> Result<(), String> {
+    let wanted = expect["result"].as_str().unwrap_or_default();
+    match verdict {
+        Ok(token) => {
+            let (sid, sub) = named(token.target());
+            if wanted == "refuse" {
+                Err(format!("accepted, expected {}", expect["reason"]))
+            } else if expect["target"]["sid"].as_str() != sid
+                || expect["target"]["sub"].as_str() != sub
+            {
+                Err("accepted with another sub or sid".to_owned())
+            } else {
+                Ok(())
+            }
+        }
+        Err(refusal) => {
+            let allowed = expect["reason"] == refusal.code()
+                || expect["or"]
+                    .as_array()
+                    .is_some_and(|or| or.iter().any(|reason| reason == refusal.code()));
+            if wanted != "accept" && allowed {
+                Ok(())
+            } else {
+                Err(format!("{}, expected {expect}", refusal.code()))
+            }
+        }
+    }
+}
+
+fn named(target: &LogoutTarget) -> (Option<&str>, Option<&str>) {
+    (
+        target.sid().map(Sid::as_str),
+        target.subject().map(Subject::as_str),
+    )
+}
+
+fn text(value: &Value) -> Result<&str, BoxError> {
+    value
+        .as_str()
+        .ok_or_else(|| format!("{value} is not a string").into())
+}

@@ -1,0 +1,201 @@
+//! One refresh, shared by all who wait for it and owned by the key set.
+
+use std::sync::{Arc, MutexGuard};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::attempt::{Loaded, Located, attempt};
+use super::freshness::{lifetime, refresh_after};
+use super::remote::{Inner, State};
+use super::snapshot::Snapshot;
+use super::{KeysErrorKind, KeysUnavailable};
+
+type Outcome = Result<(), KeysErrorKind>;
+
+/// A refresh under way. Dropping it changes nothing for the others.
+#[derive(Clone)]
+pub(super) struct Flight {
+    number: u64,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+impl Flight {
+    /// Which attempt this is, counted from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Resolves when the refresh is over.
+    pub(super) async fn landed(mut self) -> Outcome {
+        match self.outcome.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.unwrap_or(Err(KeysErrorKind::NoRuntime)),
+            Err(_) => Err(KeysErrorKind::NoRuntime),
+        }
+    }
+}
+
+/// Ends a flight, also when its task is dropped with the runtime or a client panics: nobody waits for ever, and the next
+/// attempt is not blocked.
+struct Landing {
+    inner: Arc<Inner>,
+    announce: watch::Sender<Option<Outcome>>,
+    loaded: Result<Loaded, KeysErrorKind>,
+}
+
+impl Landing {
+    async fn fly(mut self, known: Option<Located>) {
+        let loaded = attempt(&self.inner.fetcher, &self.inner.source, known).await;
+        self.loaded = loaded;
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let loaded = std::mem::replace(&mut self.loaded, Err(KeysErrorKind::NoRuntime));
+        let outcome = self.inner.land(loaded);
+        self.announce.send_replace(Some(outcome));
+    }
+}
+
+impl Inner {
+    /// The refresh under way, or a new one if the budget allows it.
+    pub(super) fn join_or_start(self: &Arc<Self>, now: Instant) -> Result<Flight, KeysUnavailable> {
+        let runtime =
+            Handle::try_current().map_err(|_| KeysUnavailable::new(KeysErrorKind::NoRuntime))?;
+        let mut state = self.lock();
+        if let Some(flight) = &state.in_flight {
+            return Ok(flight.clone());
+        }
+        if !state.budget.take(now) {
+            let kind = state.last_error.unwrap_or(KeysErrorKind::Budget);
+            return Err(KeysUnavailable::new(kind));
+        }
+        Ok(self.launch(state, now, &runtime))
+    }
+
+    /// Refreshes ahead of expiry, in the background. Called by readers: it gives up rather than wait for the lock.
+    pub(super) fn revalidate(self: &Arc<Self>, now: Instant) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let Ok(mut state) = self.state.try_lock() else {
+            return;
+        };
+        // Readers need not look again before the cooldown is over, whatever becomes of this attempt.
+        self.set_due(now, self.policy.cooldown);
+        if state.in_flight.is_none() && state.budget.take(now) {
+            self.launch(state, now, &runtime);
+        }
+    }
+
+    /// One attempt for those who wait without a request, at least one cooldown after the one before, so that the burst is
+    /// left for requests. Says when to look again.
+    pub(super) fn pursue(self: &Arc<Self>, now: Instant) -> Instant {
+        let cooldown = self.policy.cooldown;
+        let after = |at: Instant| at.checked_add(cooldown).unwrap_or(at);
+        let Ok(runtime) = Handle::try_current() else {
+            return after(now);
+        };
+        let mut state = self.lock();
+        match state.last_attempt {
+            Some(last) if after(last) > now => return after(last),
+            _ => {}
+        }
+        if state.in_flight.is_none() && state.budget.take(now) {
+            self.launch(state, now, &runtime);
+        }
+        after(now)
+    }
+
+    fn launch(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        now: Instant,
+        runtime: &Handle,
+    ) -> Flight {
+        let (announce, outcome) = watch::channel(None);
+        state.attempts = state.attempts.saturating_add(1);
+        state.last_attempt = Some(now);
+        let flight = Flight {
+            number: state.attempts,
+            outcome,
+        };
+        state.in_flight = Some(flight.clone());
+        let known = state.located.clone();
+        // A runtime that is shutting down drops the task inside `spawn`, and landing takes the lock.
+        drop(state);
+        let landing = Landing {
+            inner: Arc::clone(self),
+            announce,
+            loaded: Err(KeysErrorKind::NoRuntime),
+        };
+        runtime.spawn(landing.fly(known));
+        flight
+    }
+
+    fn land(&self, loaded: Result<Loaded, KeysErrorKind>) -> Outcome {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.in_flight = None;
+        let outcome = match loaded {
+            Ok(loaded) => {
+                self.take_in(&mut state, loaded, now);
+                Ok(())
+            }
+            Err(kind) => {
+                state.failures = state.failures.saturating_add(1);
+                state.last_error = Some(kind);
+                self.set_due(now, self.policy.cooldown);
+                Err(kind)
+            }
+        };
+        drop(state);
+        match outcome {
+            Ok(()) => self
+                .updates
+                .send_modify(|count| *count = count.wrapping_add(1)),
+            Err(kind) => tracing::warn!(
+                iss = self.source.name(),
+                reason = kind.code(),
+                "the keys of the provider could not be refreshed"
+            ),
+        }
+        outcome
+    }
+
+    fn take_in(&self, state: &mut State, loaded: Loaded, now: Instant) {
+        let before = self.snapshot.load_full();
+        // The same bytes are the same set: its prepared keys and the remembered ids stay.
+        let new_keys = loaded
+            .keys
+            .filter(|(_, body)| before.is_none() || state.body.as_ref() != Some(body));
+        let (keys, generation) = match (new_keys, &before) {
+            (Some((keys, body)), before) => {
+                state.absent.clear();
+                state.body = Some(body);
+                let generation = before.as_ref().map_or(0, |before| before.generation);
+                (keys, generation.saturating_add(1))
+            }
+            (None, Some(before)) => (before.keys.clone(), before.generation),
+            // 304 without a set is not possible: the request is conditional only after a success.
+            (None, None) => return,
+        };
+        let fresh_for = refresh_after(
+            lifetime(&loaded.located.headers),
+            self.random(state.attempts),
+        );
+        let passed = now.saturating_duration_since(loaded.sent);
+        self.snapshot.store(Some(Arc::new(Snapshot {
+            keys,
+            generation,
+            fetched: Some((loaded.sent, self.clock.now().saturating_sub(passed))),
+            serves_until: loaded.sent.checked_add(self.policy.max_stale),
+        })));
+        self.set_due(loaded.sent, fresh_for);
+        state.located = Some(loaded.located);
+        state.last_success = Some(loaded.sent);
+        state.last_error = None;
+    }
+}

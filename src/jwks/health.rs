@@ -1,0 +1,88 @@
+//! What can be said about a key set without showing it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::fetch::FetchErrorKind;
+
+/// Why an attempt to obtain keys failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeysErrorKind {
+    /// A document could not be fetched.
+    Fetch(FetchErrorKind),
+    /// What came was not provider metadata: no JSON object, or without `issuer` or `jwks_uri` (Discovery 3).
+    NotMetadata,
+    /// The metadata is that of another issuer (Discovery 4.3, spec BCL-32).
+    WrongIssuer,
+    /// The `jwks_uri` of the metadata is not `https` (spec BCL-33).
+    JwksUri,
+    /// What came was not a key set with a `keys` array (RFC 7517 5).
+    NotAKeySet,
+    /// The key set has no key that can verify anything.
+    NoUsableKey,
+    /// There is no tokio runtime to fetch on, or it was shut down meanwhile.
+    NoRuntime,
+    /// No attempt was possible within the budget (spec BCL-75).
+    Budget,
+}
+
+impl KeysErrorKind {
+    /// The stable code of the reason, for logs and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Fetch(kind) => kind.code(),
+            Self::NotMetadata => "not_metadata",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::JwksUri => "jwks_uri",
+            Self::NotAKeySet => "not_a_key_set",
+            Self::NoUsableKey => "no_usable_key",
+            Self::NoRuntime => "no_runtime",
+            Self::Budget => "budget",
+        }
+    }
+}
+
+impl fmt::Display for KeysErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// There are no keys to verify with: our own inability, never the fault of a token (spec BCL-19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the keys of the provider cannot be obtained ({kind})")]
+pub struct KeysUnavailable {
+    kind: KeysErrorKind,
+}
+
+impl KeysUnavailable {
+    pub(crate) const fn new(kind: KeysErrorKind) -> Self {
+        Self { kind }
+    }
+
+    /// Why the latest attempt failed.
+    #[must_use]
+    pub const fn kind(&self) -> KeysErrorKind {
+        self.kind
+    }
+}
+
+/// How a key set is doing. Holds no keys and no secrets; cheap enough for a health endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeysHealth {
+    /// How long ago the set was fetched or confirmed; `None` before the first success, and for a static set.
+    pub age: Option<Duration>,
+    /// The number of usable keys; 0 without a set.
+    pub keys: usize,
+    /// Whether a token can be verified now: there is a set and it is not older than `max_stale`.
+    pub usable: bool,
+    /// Why the latest attempt failed; `None` when it succeeded.
+    pub last_error: Option<KeysErrorKind>,
+    /// Attempts since the start, failed ones included.
+    pub attempts: u64,
+    /// Failed attempts since the start.
+    pub failures: u64,
+}
