@@ -1,18 +1,23 @@
 //! The command line of the applications.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::process::exit;
 
 use tower_backchannel_logout::{ClientId, Issuer};
 
+use crate::shared::brand::Brand;
+use crate::shared::relying_party::Settings;
+
 /// What the command line says.
 pub(crate) struct Args {
-    pub(crate) issuer: Issuer,
-    pub(crate) client_id: ClientId,
-    pub(crate) client_secret: Option<String>,
+    issuer: Issuer,
+    client_id: ClientId,
+    client_secret: Option<String>,
+    /// Where to listen.
     pub(crate) listen: String,
-    pub(crate) public_url: Option<String>,
-    pub(crate) alg: String,
+    public_url: Option<String>,
+    alg: String,
 }
 
 const USAGE: &str = "\
@@ -36,6 +41,25 @@ impl Args {
             eprintln!("{program}: {problem}\n\nusage: {program} --issuer URL --client-id ID [options]\n{USAGE}");
             exit(2)
         })
+    }
+
+    /// The settings of an application that listens at this address.
+    pub(crate) fn into_settings(self, mut address: SocketAddr, brand: Brand) -> Settings {
+        // Nobody can visit `0.0.0.0` or `[::]`.
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        Settings {
+            issuer: self.issuer,
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            alg: self.alg,
+            public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
+            brand,
+        }
     }
 
     fn parse(arguments: Vec<String>, default_listen: &str) -> Result<Self, String> {

@@ -10,3 +10,14 @@ pub(crate) struct Brand {
     /// Where its pages lead: label and URL.
     pub(crate) links: Vec<(String, String)>,
 }
+
+impl Brand {
+    pub(crate) fn new(name: &str, tagline: &str, hue: u16) -> Self {
+        Self {
+            name: name.to_owned(),
+            tagline: tagline.to_owned(),
+            hue,
+            links: Vec::new(),
+        }
+    }
+}

@@ -9,13 +9,9 @@ use http::header::{
 use http::{Response, StatusCode};
 
 use super::brand::Brand;
-use super::openid::OpenIdError;
-use super::relying_party::LoginError;
 
 const FRAME: &str = include_str!("pages/frame.html");
 const STYLE: &str = include_str!("pages/style.css");
-const HOME: &str = include_str!("pages/home.html");
-const HOME_SCRIPT: &str = include_str!("pages/home.js");
 const PROBLEM: &str = include_str!("pages/problem.html");
 
 /// A value for a page.
@@ -131,82 +127,6 @@ fn links(links: &[(String, String)]) -> String {
         format!("<a href=\"{}\">{}</a>", escape(url), escape(label))
     };
     links.iter().map(link).collect()
-}
-
-/// Who is signed in.
-pub(crate) struct Person<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) sub: &'a str,
-    pub(crate) sid: Option<&'a str>,
-}
-
-/// The start page of an application. `notice` says why nobody is signed in any more.
-pub(crate) fn home(
-    brand: &Brand,
-    issuer: &str,
-    person: Option<Person<'_>>,
-    notice: Option<&str>,
-) -> Response<String> {
-    let signed_in = person.is_some();
-    let person = person.unwrap_or(Person {
-        name: "",
-        sub: "",
-        sid: None,
-    });
-    let initials: String = person
-        .name
-        .split_whitespace()
-        .filter_map(|word| word.chars().next())
-        .take(2)
-        .collect();
-    let body = fill(
-        HOME,
-        &[
-            ("in", Part::Flag("hidden", !signed_in)),
-            ("out", Part::Flag("hidden", signed_in)),
-            ("state", Part::Html(if signed_in { "in" } else { "out" })),
-            ("notice", Part::Text(notice.unwrap_or_default())),
-            ("brand", Part::Text(&brand.name)),
-            ("issuer", Part::Text(issuer)),
-            ("initials", Part::Text(&initials)),
-            ("name", Part::Text(person.name)),
-            ("sub", Part::Text(person.sub)),
-            ("sid", Part::Text(person.sid.unwrap_or("none"))),
-        ],
-    );
-    let page = Page {
-        script: HOME_SCRIPT,
-        ..Page::new(&brand.name, &body)
-    };
-    page.response(brand)
-}
-
-/// What went wrong at signing in, in words for the person. The details go to the log.
-pub(crate) fn login_problem(brand: &Brand, error: &LoginError) -> Response<String> {
-    tracing::warn!(error = error as &dyn std::error::Error, "nobody was signed in");
-    let (heading, text) = match error {
-        LoginError::AlreadyLoggedOut => (
-            "You were signed out meanwhile",
-            "A logout from your provider arrived before this sign-in was finished. Please sign in again.".to_owned(),
-        ),
-        LoginError::NotBegunHere => (
-            "This sign-in has expired",
-            "It was begun in another browser, or too long ago. Please sign in again.".to_owned(),
-        ),
-        LoginError::Denied(code) => (
-            "The provider did not sign you in",
-            format!("It answered \u{201c}{code}\u{201d}. You can try again."),
-        ),
-        LoginError::OpenId(OpenIdError::Refused(_)) => (
-            "The provider's answer was not accepted",
-            "Nobody was signed in. Please try again, or tell the people who run this application.".to_owned(),
-        ),
-        LoginError::OpenId(OpenIdError::Unreachable(_)) | LoginError::Store(_) => (
-            "Signing in is not possible right now",
-            "The provider cannot be reached. Please try again in a moment.".to_owned(),
-        ),
-    };
-    problem(brand, error.status(), heading, &text, "/login", "Sign in")
 }
 
 /// A page that says what is wrong and where to go.

@@ -16,6 +16,7 @@ use super::brand::Brand;
 use super::cookies::{Cookie, random_id};
 use super::openid::{Claims, OpenId, OpenIdError};
 use super::pending::{PendingLogin, PendingLogins};
+use super::shutdown::Shutdown;
 
 /// How long a session lives when nobody signs out.
 const SESSION_LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
@@ -37,6 +38,7 @@ pub(crate) struct RelyingParty<St> {
     pub(crate) store: Arc<St>,
     pub(crate) session_cookie: Cookie,
     login_cookie: Cookie,
+    pub(crate) shutdown: Shutdown,
     openid: OpenId,
     logins: PendingLogins,
     names: Mutex<HashMap<SessionId, (UnixTime, String)>>,
@@ -49,6 +51,8 @@ pub(crate) enum LoginError {
     NotBegunHere,
     #[error("the provider said {0}")]
     Denied(String),
+    #[error("another site asked for it")]
+    OtherSite,
     #[error("a logout reached this session before it began")]
     AlreadyLoggedOut,
     #[error("the session could not be recorded")]
@@ -61,7 +65,7 @@ impl LoginError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotBegunHere | Self::Denied(_) => StatusCode::BAD_REQUEST,
-            Self::AlreadyLoggedOut => StatusCode::FORBIDDEN,
+            Self::AlreadyLoggedOut | Self::OtherSite => StatusCode::FORBIDDEN,
             Self::OpenId(OpenIdError::Refused(_)) => StatusCode::BAD_GATEWAY,
             Self::OpenId(OpenIdError::Unreachable(_)) | Self::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -77,7 +81,7 @@ pub(crate) struct Begun {
 }
 
 impl<St: SessionRegistry> RelyingParty<St> {
-    pub(crate) fn new(settings: Settings, store: Arc<St>) -> Result<Self, String> {
+    pub(crate) fn new(settings: Settings, store: Arc<St>, shutdown: Shutdown) -> Result<Self, String> {
         let openid = OpenId::new(
             settings.issuer.as_str(),
             settings.client_id.as_str(),
@@ -91,6 +95,7 @@ impl<St: SessionRegistry> RelyingParty<St> {
             openid,
             settings,
             store,
+            shutdown,
             logins: PendingLogins::default(),
             names: Mutex::default(),
         })
@@ -180,15 +185,15 @@ impl<St: SessionRegistry> RelyingParty<St> {
         })
     }
 
-    /// Signs the browser out here. Answers the `Set-Cookie` that takes its cookie away; nothing when another site asks.
-    pub(crate) async fn sign_out(&self, headers: &HeaderMap) -> Result<Option<String>, LoginError> {
+    /// Signs the browser out here. Answers the `Set-Cookie` that takes its cookie away.
+    pub(crate) async fn sign_out(&self, headers: &HeaderMap) -> Result<String, LoginError> {
         if !self.is_same_origin(headers) {
-            return Ok(None);
+            return Err(LoginError::OtherSite);
         }
         if let Some(id) = self.session_id(headers) {
             self.end(&id).await?;
         }
-        Ok(Some(self.session_cookie.remove()))
+        Ok(self.session_cookie.remove())
     }
 
     async fn end(&self, id: &SessionId) -> Result<(), LoginError> {
@@ -215,6 +220,7 @@ impl<St: SessionRegistry> RelyingParty<St> {
         let Some(name) = name else { return };
         let now = SystemClock::default().now();
         let mut names = self.names.lock().expect("no panic under the lock");
+        // Now and then, so that names of expired sessions do not pile up.
         if names.len().is_power_of_two() {
             names.retain(|_, (expires_at, _)| *expires_at > now);
         }
