@@ -181,6 +181,9 @@ const NOT_BY_ONE_TOKEN: &[Refusal] = &[
     Refusal::DecryptionFailed,
     Refusal::NotNested,
     Refusal::Replayed,
+    // About the form, not about a token in it.
+    Refusal::MissingLogoutToken,
+    Refusal::DuplicateParameter,
 ];
 
 #[test]
