@@ -8,6 +8,7 @@
 //! back-channel logout URI. The part about this crate is in `app.rs`.
 
 mod app;
+mod serve;
 #[path = "../shared/args.rs"]
 mod args;
 #[path = "../shared/mod.rs"]
@@ -28,6 +29,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let shutdown = Shutdown::on_signal();
     let service = app::service(settings, shutdown.clone())?;
     println!("listening on http://{address}");
-    app::serve(listener, service, shutdown).await?;
+    serve::serve(listener, service, shutdown).await?;
     Ok(())
 }
