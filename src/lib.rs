@@ -12,18 +12,18 @@
 
 pub mod clock;
 pub mod config;
-// pub mod endpoint;
-// pub mod event;
+pub mod endpoint;
+pub mod event;
 pub mod fetch;
 pub mod guard;
 pub mod jose;
 pub mod jwks;
-// pub mod logout;
+pub mod logout;
 pub mod provider;
 pub mod refusal;
-// pub mod replay;
+pub mod replay;
 pub mod session;
-// pub mod store;
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;

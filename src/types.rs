@@ -98,6 +98,12 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+impl AsRef<str> for Issuer {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Issuer({:?})", &*self.0)
@@ -138,6 +144,12 @@ impl ClientId {
     }
 }
 
+impl AsRef<str> for ClientId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClientId({:?})", &*self.0)
@@ -174,6 +186,12 @@ macro_rules! opaque {
                 let value = value.into();
                 check_identifier(&value)?;
                 Ok(Self(value))
+            }
+
+            /// A value that was parsed before and then kept as text.
+            #[allow(dead_code, reason = "not every identifier is kept as text")]
+            pub(crate) fn reread(checked: &str) -> Self {
+                Self(checked.into())
             }
 
             /// The value exactly as it was given.

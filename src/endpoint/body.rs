@@ -28,11 +28,15 @@ pin_project! {
 
 impl<B> LogoutBody<B> {
     pub(super) const fn own(body: Full<Bytes>) -> Self {
-        Self { kind: Kind::Own { body } }
+        Self {
+            kind: Kind::Own { body },
+        }
     }
 
     pub(super) const fn inner(body: B) -> Self {
-        Self { kind: Kind::Inner { body } }
+        Self {
+            kind: Kind::Inner { body },
+        }
     }
 }
 
@@ -45,7 +49,9 @@ impl<B: Body<Data = Bytes>> Body for LogoutBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
-            KindProjection::Own { body } => body.poll_frame(context).map_err(|never| match never {}),
+            KindProjection::Own { body } => {
+                body.poll_frame(context).map_err(|never| match never {})
+            }
             KindProjection::Inner { body } => body.poll_frame(context),
         }
     }

@@ -39,7 +39,9 @@ impl Future for LogoutFuture {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             // Polled again after the answer: a mistake of the caller that must not cost more than the one task.
-            State::Ready(answer) => answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer))),
+            State::Ready(answer) => answer
+                .take()
+                .map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer))),
             State::Working(work) => work.as_mut().poll(context).map(Ok),
         }
     }
@@ -71,11 +73,15 @@ pin_project! {
 
 impl<F> LogoutLayerFuture<F> {
     pub(super) const fn own(future: LogoutFuture) -> Self {
-        Self { kind: Kind::Own { future } }
+        Self {
+            kind: Kind::Own { future },
+        }
     }
 
     pub(super) const fn inner(future: F) -> Self {
-        Self { kind: Kind::Inner { future } }
+        Self {
+            kind: Kind::Inner { future },
+        }
     }
 }
 

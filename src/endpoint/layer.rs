@@ -36,21 +36,33 @@ impl<S, R> LogoutLayer<S, R> {
             return Err(ConfigError::new("path", "does not begin with a slash"));
         }
         if path.contains(['?', '#']) {
-            return Err(ConfigError::new("path", "has a query or a fragment; give the path alone"));
+            return Err(ConfigError::new(
+                "path",
+                "has a query or a fragment; give the path alone",
+            ));
         }
-        Ok(Self { path: Arc::from(path), endpoint })
+        Ok(Self {
+            path: Arc::from(path),
+            endpoint,
+        })
     }
 }
 
 impl<S, R> Clone for LogoutLayer<S, R> {
     fn clone(&self) -> Self {
-        Self { path: Arc::clone(&self.path), endpoint: self.endpoint.clone() }
+        Self {
+            path: Arc::clone(&self.path),
+            endpoint: self.endpoint.clone(),
+        }
     }
 }
 
 impl<S, R> fmt::Debug for LogoutLayer<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogoutLayer").field("path", &self.path).field("endpoint", &self.endpoint).finish()
+        f.debug_struct("LogoutLayer")
+            .field("path", &self.path)
+            .field("endpoint", &self.endpoint)
+            .finish()
     }
 }
 
@@ -58,7 +70,11 @@ impl<S, R, I> Layer<I> for LogoutLayer<S, R> {
     type Service = LogoutMiddleware<I, S, R>;
 
     fn layer(&self, inner: I) -> Self::Service {
-        LogoutMiddleware { inner, path: Arc::clone(&self.path), endpoint: self.endpoint.clone() }
+        LogoutMiddleware {
+            inner,
+            path: Arc::clone(&self.path),
+            endpoint: self.endpoint.clone(),
+        }
     }
 }
 

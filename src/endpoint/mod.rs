@@ -27,6 +27,3 @@ pub use future::{LogoutFuture, LogoutLayerFuture};
 pub use layer::{LogoutLayer, LogoutMiddleware};
 pub use response::RequestRefusal;
 pub use service::LogoutService;
-
-#[cfg(test)]
-mod tests;

@@ -16,7 +16,10 @@ use super::response::RequestRefusal;
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// What can be refused without reading a byte of the body (spec BCL-02..06).
-pub(super) fn check_head(head: &request::Parts, config: &EndpointConfig) -> Result<(), RequestRefusal> {
+pub(super) fn check_head(
+    head: &request::Parts,
+    config: &EndpointConfig,
+) -> Result<(), RequestRefusal> {
     if head.method != Method::POST {
         return Err(RequestRefusal::MethodNotAllowed);
     }
@@ -32,21 +35,35 @@ pub(super) fn check_head(head: &request::Parts, config: &EndpointConfig) -> Resu
 /// Exactly one `Content-Type`, a form; parameters such as `charset` are not looked at (spec BCL-03, 04).
 fn is_form(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return false };
-    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let essence = value
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(FORM)
 }
 
 /// Any content coding but `identity` (spec BCL-05).
 fn is_encoded(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+    headers.get_all(CONTENT_ENCODING).iter().any(|value| {
+        !value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    })
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Reads the body, bounded in bytes and in time (spec BCL-06, 07). One chunk is taken as it is, without a copy.
@@ -76,7 +93,9 @@ async fn collect<B: Body>(body: B, limit: usize) -> Result<Bytes, RequestRefusal
     while let Some(frame) = body.frame().await {
         // An aborted body is one that does not arrive: nobody is left to read a finer answer.
         let frame = frame.map_err(|_| RequestRefusal::BodyTimeout)?;
-        let Ok(mut data) = frame.into_data() else { continue };
+        let Ok(mut data) = frame.into_data() else {
+            continue;
+        };
         let read = first.len() + rest.len();
         if data.remaining() > limit.saturating_sub(read) {
             return Err(RequestRefusal::BodyTooLarge);
@@ -96,5 +115,9 @@ async fn collect<B: Body>(body: B, limit: usize) -> Result<Bytes, RequestRefusal
             }
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
 }

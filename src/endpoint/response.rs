@@ -92,14 +92,20 @@ impl Verdict {
     }
 
     /// The answer. There is no `_` arm on purpose: a new kind has to be decided here.
-    pub(super) fn response(self, config: &EndpointConfig, version: Version) -> Response<Full<Bytes>> {
+    pub(super) fn response(
+        self,
+        config: &EndpointConfig,
+        version: Version,
+    ) -> Response<Full<Bytes>> {
         match self {
             // Ended, none matched, repeated: the same bytes, so that nobody learns about sessions (spec BCL-22).
             Self::Done(_) => answer(StatusCode::OK, Bytes::new()),
             Self::Request(refusal) => refused_request(refusal, version),
-            Self::Logout(LogoutErrorKind::Refused(refusal)) => {
-                error(StatusCode::BAD_REQUEST, "invalid_request", refusal.description())
-            }
+            Self::Logout(LogoutErrorKind::Refused(refusal)) => error(
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                refusal.description(),
+            ),
             Self::Logout(
                 kind @ (LogoutErrorKind::KeysUnavailable
                 | LogoutErrorKind::StoreFailure
@@ -122,8 +128,10 @@ fn refused_request(refusal: RequestRefusal, version: Version) -> Response<Full<B
         _ => error(refusal.status(), "invalid_request", refusal.description()),
     };
     // The rest of the body is not wanted. HTTP/2 has no such field: there the stream is reset (RFC 9113 8.2.2).
-    if matches!(refusal, RequestRefusal::BodyTooLarge | RequestRefusal::BodyTimeout)
-        && version < Version::HTTP_2
+    if matches!(
+        refusal,
+        RequestRefusal::BodyTooLarge | RequestRefusal::BodyTimeout
+    ) && version < Version::HTTP_2
     {
         set(&mut response, CONNECTION, HeaderValue::from_static("close"));
     }
@@ -131,9 +139,17 @@ fn refused_request(refusal: RequestRefusal, version: Version) -> Response<Full<B
 }
 
 fn our_inability(kind: LogoutErrorKind, config: &EndpointConfig) -> Response<Full<Bytes>> {
-    let status = if config.literal_400 { StatusCode::BAD_REQUEST } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if config.literal_400 {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let mut response = error(status, "temporarily_unavailable", kind.description());
-    set(&mut response, RETRY_AFTER, whole_seconds(config.retry_after));
+    set(
+        &mut response,
+        RETRY_AFTER,
+        whole_seconds(config.retry_after),
+    );
     response
 }
 
@@ -142,17 +158,29 @@ fn whole_seconds(duration: Duration) -> HeaderValue {
 }
 
 /// A JSON error object (RFC 6749 5.2). Both texts are constants of this crate without quote and backslash.
-fn error(status: StatusCode, error: &'static str, description: &'static str) -> Response<Full<Bytes>> {
+fn error(
+    status: StatusCode,
+    error: &'static str,
+    description: &'static str,
+) -> Response<Full<Bytes>> {
     let body = format!(r#"{{"error":"{error}","error_description":"{description}"}}"#);
     let mut response = answer(status, Bytes::from(body));
-    set(&mut response, CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    set(
+        &mut response,
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }
 
 fn answer(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
-    set(&mut response, CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    set(
+        &mut response,
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store"),
+    );
     response
 }
 

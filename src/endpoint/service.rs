@@ -55,7 +55,13 @@ impl<S, R> LogoutService<S, R> {
     #[must_use]
     pub fn with_config(logout: Logout<S, R>, config: EndpointConfig) -> Self {
         let places = Semaphore::new(config.max_in_progress.min(Semaphore::MAX_PERMITS));
-        Self { shared: Arc::new(Shared { logout, config, places: Arc::new(places) }) }
+        Self {
+            shared: Arc::new(Shared {
+                logout,
+                config,
+                places: Arc::new(places),
+            }),
+        }
     }
 
     /// What the endpoint calls.
@@ -172,8 +178,12 @@ fn log(error: &LogoutError) {
     let iss = error.issuer().map(Issuer::as_str);
     match error.kind() {
         // Anybody can send these: no trace of them where operators look.
-        LogoutErrorKind::Refused(_) if iss.is_none() => tracing::debug!(outcome = "refused", reason),
-        LogoutErrorKind::Refused(_) => tracing::warn!(iss, outcome = "refused", reason, "logout token refused"),
+        LogoutErrorKind::Refused(_) if iss.is_none() => {
+            tracing::debug!(outcome = "refused", reason)
+        }
+        LogoutErrorKind::Refused(_) => {
+            tracing::warn!(iss, outcome = "refused", reason, "logout token refused")
+        }
         _ => tracing::error!(
             iss,
             outcome = "failed",
@@ -191,7 +201,9 @@ fn conclude(verdict: Verdict, version: Version, config: &EndpointConfig) -> Resp
 
 impl<S, R> Clone for LogoutService<S, R> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 

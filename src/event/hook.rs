@@ -26,7 +26,10 @@ impl LogoutEvent {
     /// An event, for testing a hook.
     #[must_use]
     pub const fn new(request: LogoutRequest, terminated: Terminated) -> Self {
-        Self { request, terminated }
+        Self {
+            request,
+            terminated,
+        }
     }
 
     /// What the OP, or the application itself, asked for.
@@ -74,7 +77,10 @@ pub trait LogoutHook: Send + Sync + 'static {
     ///
     /// The OP is answered `503` and asked to repeat the request, unless hook failures are
     /// [ignored](crate::logout::OnHookFailure::Ignore).
-    fn on_logout(&self, event: &LogoutEvent) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn on_logout(
+        &self,
+        event: &LogoutEvent,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 impl<F, Fut, E> LogoutHook for F

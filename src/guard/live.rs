@@ -67,7 +67,7 @@ impl LiveSession {
 
     /// Whose session it is.
     #[must_use]
-    pub fn identity(&self) -> &SessionIdentity {
+    pub fn identity(&self) -> SessionIdentity {
         self.0.session.identity()
     }
 

@@ -26,7 +26,7 @@ pub enum OnHookFailure {
 #[must_use = "a builder does nothing until it is built"]
 pub struct LogoutBuilder<S, R = MemoryReplay> {
     store: S,
-    replay: R,
+    replay: Box<dyn FnOnce(Arc<dyn Clock>) -> R + Send>,
     verifier: LogoutTokenVerifier,
     hook: Option<SharedHook>,
     on_hook_failure: OnHookFailure,
@@ -38,7 +38,7 @@ impl<S> LogoutBuilder<S> {
     pub(super) fn new(store: S, providers: Providers) -> Self {
         Self {
             store,
-            replay: MemoryReplay::default(),
+            replay: Box::new(|clock| MemoryReplay::new().with_clock(clock)),
             verifier: LogoutTokenVerifier::new(providers),
             hook: None,
             on_hook_failure: OnHookFailure::default(),
@@ -60,7 +60,7 @@ impl<S, R> LogoutBuilder<S, R> {
     pub fn with_replay_store<T: ReplayStore>(self, replay: T) -> LogoutBuilder<S, T> {
         LogoutBuilder {
             store: self.store,
-            replay,
+            replay: Box::new(|_| replay),
             verifier: self.verifier,
             hook: self.hook,
             on_hook_failure: self.on_hook_failure,
@@ -107,7 +107,7 @@ impl<S, R> LogoutBuilder<S, R> {
     pub fn build(self) -> Logout<S, R> {
         Logout(Arc::new(Inner {
             store: self.store,
-            replay: self.replay,
+            replay: (self.replay)(self.verifier.shared_clock()),
             verifier: self.verifier,
             hook: self.hook,
             on_hook_failure: self.on_hook_failure,

@@ -26,8 +26,13 @@ pub enum LogoutErrorKind {
 
 impl LogoutErrorKind {
     /// Every kind but the refusals, for tests and for pre-registering metrics.
-    pub const OURS: &'static [Self] =
-        &[Self::KeysUnavailable, Self::StoreFailure, Self::HookFailure, Self::Deadline, Self::Overloaded];
+    pub const OURS: &'static [Self] = &[
+        Self::KeysUnavailable,
+        Self::StoreFailure,
+        Self::HookFailure,
+        Self::Deadline,
+        Self::Overloaded,
+    ];
 
     /// The stable code of the reason, for logs and metrics (spec BCL-171).
     #[must_use]
@@ -65,7 +70,11 @@ pub struct LogoutError {
 
 impl LogoutError {
     pub(crate) fn with_source(kind: LogoutErrorKind, source: impl Into<BoxError>) -> Self {
-        Self { kind, issuer: None, source: Some(source.into()) }
+        Self {
+            kind,
+            issuer: None,
+            source: Some(source.into()),
+        }
     }
 
     pub(super) fn of(mut self, issuer: &Issuer) -> Self {
@@ -88,7 +97,11 @@ impl LogoutError {
 
 impl From<LogoutErrorKind> for LogoutError {
     fn from(kind: LogoutErrorKind) -> Self {
-        Self { kind, issuer: None, source: None }
+        Self {
+            kind,
+            issuer: None,
+            source: None,
+        }
     }
 }
 
@@ -100,7 +113,11 @@ impl From<Refusal> for LogoutError {
 
 impl fmt::Debug for LogoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogoutError").field("kind", &self.kind).field("issuer", &self.issuer).field("source", &self.source).finish()
+        f.debug_struct("LogoutError")
+            .field("kind", &self.kind)
+            .field("issuer", &self.issuer)
+            .field("source", &self.source)
+            .finish()
     }
 }
 

@@ -35,7 +35,11 @@ pub struct Parking {
 
 impl Default for Parking {
     fn default() -> Self {
-        Self { max_tokens: 64, max_bytes: 256 * 1024, max_age: Duration::from_secs(600) }
+        Self {
+            max_tokens: 64,
+            max_bytes: 256 * 1024,
+            max_age: Duration::from_secs(600),
+        }
     }
 }
 
@@ -90,7 +94,10 @@ pub(super) struct ParkingLot {
 
 impl ParkingLot {
     pub(super) fn new(bounds: Parking) -> Self {
-        Self { bounds, lots: Mutex::default() }
+        Self {
+            bounds,
+            lots: Mutex::default(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -119,12 +126,18 @@ impl ParkingLot {
         if lot.tokens.iter().any(|parked| *parked.token == *token) {
             return;
         }
-        while lot.tokens.len() >= self.bounds.max_tokens || lot.bytes + token.len() > self.bounds.max_bytes {
+        while lot.tokens.len() >= self.bounds.max_tokens
+            || lot.bytes + token.len() > self.bounds.max_bytes
+        {
             lot.drop_oldest();
             measure::parked("pushed_out");
         }
         lot.bytes += token.len();
-        lot.tokens.push_back(Parked { token: token.into(), place, arrived });
+        lot.tokens.push_back(Parked {
+            token: token.into(),
+            place,
+            arrived,
+        });
         let attended = std::mem::replace(&mut lot.attended, true);
         drop(lots);
         measure::parked("parked");
@@ -179,12 +192,15 @@ async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: I
     loop {
         match logout.verifier().providers().find(issuer.as_str()) {
             Some(provider) => {
-                let _ = tokio::time::timeout(PAUSE, provider.keys().refreshed_after(looked_at)).await;
+                let _ =
+                    tokio::time::timeout(PAUSE, provider.keys().refreshed_after(looked_at)).await;
             }
             None => tokio::time::sleep(PAUSE).await,
         }
         looked_at = Instant::now();
-        let Some(tokens) = lot.take(&issuer, logout.verifier().clock().now()) else { return };
+        let Some(tokens) = lot.take(&issuer, logout.verifier().clock().now()) else {
+            return;
+        };
         let mut waiting = VecDeque::new();
         for parked in tokens {
             match retry(&logout, &parked).await {
@@ -201,7 +217,14 @@ async fn retry<S: SessionStore, R: ReplayStore>(
     logout: &Logout<S, R>,
     parked: &Parked,
 ) -> Result<(), LogoutErrorKind> {
-    let verified = logout.verifier().verify_at(&parked.token, parked.place, parked.arrived).await;
+    let verified = logout
+        .verifier()
+        .verify_at(&parked.token, parked.place, parked.arrived)
+        .await;
     let token = verified.map_err(|error| error.kind())?;
-    logout.process(token).await.map(|_| ()).map_err(|error| error.kind())
+    logout
+        .process(token)
+        .await
+        .map(|_| ())
+        .map_err(|error| error.kind())
 }

@@ -146,7 +146,7 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     /// Steps 2 to 5 for a verified token.
     pub(super) async fn process(&self, token: LogoutToken) -> Result<LogoutOutcome, LogoutError> {
         let request = token.to_request();
-        let key = ReplayKey::new(&request);
+        let key = replay_key(&request);
         if let Some(key) = &key
             && self.seen(key).await
         {
@@ -167,20 +167,31 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     async fn end_sessions(&self, request: &LogoutRequest) -> Result<Terminated, LogoutError> {
         match contain(async { self.0.store.terminate(request).await }).await {
             Ok(Ok(terminated)) => Ok(terminated),
-            Ok(Err(error)) => Err(LogoutError::with_source(LogoutErrorKind::StoreFailure, error)),
-            Err(panicked) => Err(LogoutError::with_source(LogoutErrorKind::StoreFailure, panicked)),
+            Ok(Err(error)) => Err(LogoutError::with_source(
+                LogoutErrorKind::StoreFailure,
+                error,
+            )),
+            Err(panicked) => Err(LogoutError::with_source(
+                LogoutErrorKind::StoreFailure,
+                panicked,
+            )),
         }
     }
 
     async fn tell(&self, event: &LogoutEvent) -> Result<(), LogoutError> {
-        let Some(hook) = &self.0.hook else { return Ok(()) };
+        let Some(hook) = &self.0.hook else {
+            return Ok(());
+        };
         let error = match contain(async { hook.on_logout_dyn(event).await }).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error,
             Err(panicked) => panicked.into(),
         };
         match self.0.on_hook_failure {
-            OnHookFailure::Fail => Err(LogoutError::with_source(LogoutErrorKind::HookFailure, error)),
+            OnHookFailure::Fail => Err(LogoutError::with_source(
+                LogoutErrorKind::HookFailure,
+                error,
+            )),
             OnHookFailure::Ignore => {
                 tracing::warn!(iss = %event.request().issuer(), reason = "hook_failure", %error, "hook failed, ignored");
                 Ok(())
@@ -190,30 +201,49 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
 
     /// The sessions are ended and everybody knows: what the store kept for a repetition may go.
     async fn forget(&self, event: &LogoutEvent) {
-        let forgetting = contain(async { self.0.store.forget(event.request(), event.terminated()).await });
+        let forgetting = contain(async {
+            self.0
+                .store
+                .forget(event.request(), event.terminated())
+                .await
+        });
         match forgetting.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(iss = %event.request().issuer(), %error, "clean-up failed"),
-            Err(error) => tracing::warn!(iss = %event.request().issuer(), %error, "clean-up failed"),
+            Ok(Err(error)) => {
+                tracing::warn!(iss = %event.request().issuer(), %error, "clean-up failed")
+            }
+            Err(error) => {
+                tracing::warn!(iss = %event.request().issuer(), %error, "clean-up failed")
+            }
         }
     }
 
     /// Whether the token was processed before. A store that fails or is slow knows nothing (spec BCL-163).
-    async fn seen(&self, key: &ReplayKey) -> bool {
+    async fn seen(&self, key: &ReplayKey<'_>) -> bool {
         let asking = contain(async { self.0.replay.seen(key).await });
         match tokio::time::timeout(REPLAY_PATIENCE, asking).await {
             Ok(Ok(Ok(seen))) => seen,
             _ => {
-                tracing::warn!(reason = "replay_store", "the replay store failed; the token is processed");
+                tracing::warn!(
+                    reason = "replay_store",
+                    "the replay store failed; the token is processed"
+                );
                 false
             }
         }
     }
 
-    async fn remember(&self, key: &ReplayKey, request: &LogoutRequest) {
-        let remembering = contain(async { self.0.replay.remember(key, request.usable_until()).await });
-        if !matches!(tokio::time::timeout(REPLAY_PATIENCE, remembering).await, Ok(Ok(Ok(())))) {
-            tracing::warn!(reason = "replay_store", "the replay store failed; a repetition will be processed");
+    async fn remember(&self, key: &ReplayKey<'_>, request: &LogoutRequest) {
+        let remembering =
+            contain(async { self.0.replay.remember(key, request.usable_until()).await });
+        if !matches!(
+            tokio::time::timeout(REPLAY_PATIENCE, remembering).await,
+            Ok(Ok(Ok(())))
+        ) {
+            tracing::warn!(
+                reason = "replay_store",
+                "the replay store failed; a repetition will be processed"
+            );
         }
     }
 
@@ -226,7 +256,11 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
         };
         let matched = outcome != LogoutOutcome::Unmatched;
         let now = self.0.verifier.clock().now();
-        measure::effect(ended, matched, now.saturating_duration_since(request.cut_off()));
+        measure::effect(
+            ended,
+            matched,
+            now.saturating_duration_since(request.cut_off()),
+        );
         tracing::info!(%iss, outcome = outcome.code(), sessions = ended, "logout");
         if !matched {
             tracing::warn!(
@@ -252,6 +286,20 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     }
 }
 
+/// What makes two deliveries the same token; a request without `jti` is never a repetition.
+fn replay_key(request: &LogoutRequest) -> Option<ReplayKey<'_>> {
+    let key = ReplayKey::new(
+        request.issuer(),
+        request.client_id(),
+        request.jti()?,
+        request.cut_off(),
+    );
+    Some(
+        key.with_sid(request.target().sid())
+            .with_subject(request.target().subject()),
+    )
+}
+
 impl<S, R> Clone for Logout<S, R> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -260,6 +308,8 @@ impl<S, R> Clone for Logout<S, R> {
 
 impl<S, R> fmt::Debug for Logout<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Logout").field("verifier", &self.0.verifier).finish_non_exhaustive()
+        f.debug_struct("Logout")
+            .field("verifier", &self.0.verifier)
+            .finish_non_exhaustive()
     }
 }

@@ -40,7 +40,10 @@ impl LogoutTokenVerifier {
     /// A verifier for the given providers, by the clock of the system.
     #[must_use]
     pub fn new(providers: impl Into<Providers>) -> Self {
-        Self { providers: providers.into(), clock: Arc::new(SystemClock) }
+        Self {
+            providers: providers.into(),
+            clock: Arc::new(SystemClock),
+        }
     }
 
     /// Takes the time from another clock.
@@ -56,6 +59,10 @@ impl LogoutTokenVerifier {
         &self.providers
     }
 
+    pub(super) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
@@ -67,7 +74,8 @@ impl LogoutTokenVerifier {
     /// [`LogoutErrorKind::Refused`] when the token is not acceptable, [`LogoutErrorKind::KeysUnavailable`] when that
     /// cannot be told now.
     pub async fn verify(&self, token: &str) -> Result<LogoutToken, LogoutError> {
-        self.verify_at(token, TokenPlace::Body, self.clock.now()).await
+        self.verify_at(token, TokenPlace::Body, self.clock.now())
+            .await
     }
 
     /// Verifies a token that stood at `place`, as of `now` (spec BCL-120: one reading of the clock).
@@ -99,8 +107,10 @@ impl LogoutTokenVerifier {
     /// The entry that the unverified `iss` and `aud` name, by exact comparison (spec BCL-42). An unknown issuer causes no
     /// fetch and no store call.
     fn choose(&self, parsed: &ParsedToken<'_>) -> Result<(Provider, Client), LogoutError> {
-        let provider =
-            parsed.issuer().and_then(|issuer| self.providers.find(issuer)).ok_or(Refusal::WrongIssuer)?;
+        let provider = parsed
+            .issuer()
+            .and_then(|issuer| self.providers.find(issuer))
+            .ok_or(Refusal::WrongIssuer)?;
         let named = |client: &&Client| parsed.names_audience(client.client_id().as_str());
         match provider.clients().iter().find(named).cloned() {
             Some(client) => Ok((provider, client)),
@@ -137,7 +147,8 @@ async fn verify_with_published_keys(
         Some(snapshot) => snapshot,
         None => keys.get(arrived).await.map_err(unavailable)?,
     };
-    let Err(refusal) = parsed.verify_signature(client.algorithm(), Keys::Public(snapshot.keys())) else {
+    let Err(refusal) = parsed.verify_signature(client.algorithm(), Keys::Public(snapshot.keys()))
+    else {
         return Ok(());
     };
     let kind = match refusal {
@@ -163,6 +174,8 @@ async fn verify_with_published_keys(
 
 impl fmt::Debug for LogoutTokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogoutTokenVerifier").field("providers", &self.providers).finish_non_exhaustive()
+        f.debug_struct("LogoutTokenVerifier")
+            .field("providers", &self.providers)
+            .finish_non_exhaustive()
     }
 }

@@ -83,6 +83,12 @@ impl From<Provider> for Providers {
     }
 }
 
+impl<const N: usize> From<[Provider; N]> for Providers {
+    fn from(providers: [Provider; N]) -> Self {
+        Self::from_iter(providers)
+    }
+}
+
 impl FromIterator<Provider> for Providers {
     fn from_iter<I: IntoIterator<Item = Provider>>(providers: I) -> Self {
         let map: Map = providers

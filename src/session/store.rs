@@ -1,8 +1,8 @@
 //! The traits a store implements, and what they answer.
 
+use std::borrow::Borrow;
 use std::error::Error;
 use std::future::Future;
-use std::sync::Arc;
 
 use super::{LogoutRequest, NewSession, Session, SessionIdentity};
 use crate::clock::UnixTime;
@@ -15,21 +15,33 @@ pub struct EndedSession {
     /// The RP's own key of the session.
     pub id: SessionId,
     /// Whose session it was, if the store knows.
-    pub identity: Option<Arc<SessionIdentity>>,
+    pub session: Option<Session>,
 }
 
 impl EndedSession {
     /// A session that ended, by its key.
     #[must_use]
     pub const fn new(id: SessionId) -> Self {
-        Self { id, identity: None }
+        Self { id, session: None }
     }
 
     /// Adds whose session it was.
     #[must_use]
-    pub fn with_identity(mut self, identity: impl Into<Arc<SessionIdentity>>) -> Self {
-        self.identity = Some(identity.into());
+    pub fn with_session(mut self, session: Session) -> Self {
+        self.session = Some(session);
         self
+    }
+
+    /// Adds whose session it was.
+    #[must_use]
+    pub fn with_identity(self, identity: impl Borrow<SessionIdentity>) -> Self {
+        self.with_session(Session::new(identity))
+    }
+
+    /// Whose session it was, as a value of its own.
+    #[must_use]
+    pub fn identity(&self) -> Option<SessionIdentity> {
+        self.session.as_ref().map(Session::identity)
     }
 }
 
@@ -147,7 +159,11 @@ pub enum Rebinding {
 /// Every method is atomic with respect to [`terminate`](SessionStore::terminate): whichever order the two arrive in, a
 /// session that the logout reaches ends up ended.
 pub trait SessionRegistry: SessionStore {
-    /// Records a session at login, unless a logout that reaches it came first.
+    /// Records a session at login, unless a logout that reaches it came first, or its ID Token is so old that a logout could
+    /// have been forgotten since (see [`NewSession::dangerous_adopt_existing`]).
+    ///
+    /// A session that is live under the same id is replaced. An id that ended takes no login with the ID Token it ended with: a
+    /// late save brings nothing back.
     ///
     /// # Errors
     ///
@@ -197,8 +213,8 @@ pub trait SessionRegistry: SessionStore {
         new: &SessionId,
     ) -> impl Future<Output = Result<Rebinding, Self::Error>> + Send;
 
-    /// The local logout of one session; `false` when it was not live. The id can never be registered again while a
-    /// request in flight could still try.
+    /// The local logout of one session; `false` when it was not live. A request in flight cannot register the id again with the
+    /// ID Token of this session; a later login can.
     ///
     /// # Errors
     ///

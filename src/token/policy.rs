@@ -55,6 +55,12 @@ impl TokenPolicy {
         self
     }
 
+    /// By how much the clocks of the OP and of this RP may differ.
+    #[must_use]
+    pub const fn leeway(&self) -> Duration {
+        self.leeway
+    }
+
     /// How far `iat` may lie in the past, the leeway not counted. Default 300 s (spec BCL-104). It bounds tokens without
     /// `exp`; a shorter one refuses late deliveries, a longer one keeps captured tokens usable for longer.
     #[must_use]

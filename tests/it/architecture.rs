@@ -11,7 +11,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["session", "replay", "event"]),
     (
         "logout",
-        &["provider", "token", "replay", "session", "event"],
+        &[
+            "provider", "jwks", "token", "jose", "replay", "session", "event",
+        ],
     ),
     ("provider", &["jwks", "token", "fetch", "jose"]),
     ("jwks", &["jose", "fetch"]),

@@ -24,7 +24,9 @@ struct Suite {
 }
 
 fn key(alg: &str, kid: &str) -> SigningKey {
-    SigningKey::generate(alg).with_kid(kid).without_jwk_member("alg")
+    SigningKey::generate(alg)
+        .with_kid(kid)
+        .without_jwk_member("alg")
 }
 
 fn published(mint: &TokenMint) -> String {
@@ -71,11 +73,17 @@ impl Suite {
             .with_static_keys(keys)
             .build()
             .unwrap();
-        let store = MemoryStore::builder().with_clock(clock.clone()).build().unwrap();
+        let store = MemoryStore::builder().with_clock(clock.clone()).build();
         sign_in(&store, "browser", "248289761001", Some("08a5019c"), NOW).await;
-        let logout = Logout::builder(store.clone(), [provider]).with_clock(clock).build();
+        let logout = Logout::builder(store.clone(), [provider])
+            .with_clock(clock)
+            .build();
         let served = serve(LogoutService::new(logout)).await;
-        Self { mint, store, served }
+        Self {
+            mint,
+            store,
+            served,
+        }
     }
 
     /// The good token: no `typ`, a `kid`, `aud` a string, `sub` and `sid`, two minutes, one unknown claim.
@@ -90,16 +98,22 @@ impl Suite {
 
     /// Posts the token with one unknown form field, over HTTP/1.1.
     async fn post(&self, token: &str) -> Response<Bytes> {
-        let stream = tokio::net::TcpStream::connect(self.served.address).await.unwrap();
+        let stream = tokio::net::TcpStream::connect(self.served.address)
+            .await
+            .unwrap();
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await.unwrap();
+            hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+                .await
+                .unwrap();
         tokio::spawn(connection);
         whole(sender.send_request(self.request(token)).await.unwrap()).await
     }
 
     /// The same over HTTP/2.
     async fn post_http2(&self, token: &str) -> Response<Bytes> {
-        let stream = tokio::net::TcpStream::connect(self.served.address).await.unwrap();
+        let stream = tokio::net::TcpStream::connect(self.served.address)
+            .await
+            .unwrap();
         let (mut sender, connection) = hyper::client::conn::http2::handshake::<_, _, Full<Bytes>>(
             TokioExecutor::new(),
             TokioIo::new(stream),
@@ -113,8 +127,13 @@ impl Suite {
     fn request(&self, token: &str) -> Request<Full<Bytes>> {
         Request::post(format!("http://{}/backchannel-logout", self.served.address))
             .header("host", self.served.address.to_string())
-            .header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
-            .body(Full::new(Bytes::from(format!("logout_token={token}&ignored_parameter=ignored"))))
+            .header(
+                "content-type",
+                "application/x-www-form-urlencoded; charset=UTF-8",
+            )
+            .body(Full::new(Bytes::from(format!(
+                "logout_token={token}&ignored_parameter=ignored"
+            ))))
             .unwrap()
     }
 
@@ -123,7 +142,10 @@ impl Suite {
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
             assert_eq!(answer.headers()["cache-control"], "no-store");
         }
-        assert!(is_live(&self.store, "browser").await, "a refused token ends nothing");
+        assert!(
+            is_live(&self.store, "browser").await,
+            "a refused token ends nothing"
+        );
     }
 }
 
@@ -143,7 +165,11 @@ async fn oidcc_client_test_rp_backchannel_rpinitlogout() {
     assert_eq!(answer.headers()["content-length"], "0");
     assert!(answer.body().is_empty());
     assert!(!is_live(&suite.store, "browser").await);
-    assert_eq!(suite.post_http2(&token).await.status(), StatusCode::OK, "a repetition over HTTP/2");
+    assert_eq!(
+        suite.post_http2(&token).await.status(),
+        StatusCode::OK,
+        "a repetition over HTTP/2"
+    );
 }
 
 #[tokio::test]
@@ -152,35 +178,45 @@ async fn oidcc_client_test_rp_backchannel_rpinitlogout_alg_none() {
     let suite = Suite::start().await;
     // The suite's form: a header of `alg` alone and an empty third segment.
     let payload = suite.good().sign().split('.').nth(1).unwrap().to_owned();
-    suite.assert_refused(&format!("eyJhbGciOiJub25lIn0.{payload}.")).await;
+    suite
+        .assert_refused(&format!("eyJhbGciOiJub25lIn0.{payload}."))
+        .await;
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_alg() {
     // BCL-38, BCL-52: signed with a real key of the published set
     let suite = Suite::start().await;
-    suite.assert_refused(&suite.good().alg("ES256").sign()).await;
+    suite
+        .assert_refused(&suite.good().alg("ES256").sign())
+        .await;
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_iss() {
     // BCL-100
     let suite = Suite::start().await;
-    suite.assert_refused(&suite.good().issuer(format!("{ISSUER}INVALID")).sign()).await;
+    suite
+        .assert_refused(&suite.good().issuer(format!("{ISSUER}INVALID")).sign())
+        .await;
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_aud() {
     // BCL-101
     let suite = Suite::start().await;
-    suite.assert_refused(&suite.good().audience(format!("{CLIENT}INVALID")).sign()).await;
+    suite
+        .assert_refused(&suite.good().audience(format!("{CLIENT}INVALID")).sign())
+        .await;
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_no_event() {
     // BCL-113
     let suite = Suite::start().await;
-    suite.assert_refused(&suite.good().without_claim("events").sign()).await;
+    suite
+        .assert_refused(&suite.good().without_claim("events").sign())
+        .await;
 }
 
 #[tokio::test]
@@ -188,12 +224,16 @@ async fn oidcc_client_test_rp_backchannel_rpinitlogout_wrong_event() {
     // BCL-113
     let suite = Suite::start().await;
     let events = json!({ "http://schemas.openid.net/event/INVALID": {} });
-    suite.assert_refused(&suite.good().claim("events", events).sign()).await;
+    suite
+        .assert_refused(&suite.good().claim("events", events).sign())
+        .await;
 }
 
 #[tokio::test]
 async fn oidcc_client_test_rp_backchannel_rpinitlogout_with_nonce() {
     // BCL-115
     let suite = Suite::start().await;
-    suite.assert_refused(&suite.good().claim("nonce", "n-0S6_WzA2Mj").sign()).await;
+    suite
+        .assert_refused(&suite.good().claim("nonce", "n-0S6_WzA2Mj").sign())
+        .await;
 }

@@ -10,20 +10,26 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, StreamBody};
 use tower::{Layer, ServiceExt};
-use tower_backchannel_logout::endpoint::{EndpointConfig, LogoutLayer, LogoutService, RequestRefusal};
+use tower_backchannel_logout::endpoint::{
+    EndpointConfig, LogoutLayer, LogoutService, RequestRefusal,
+};
 use tower_backchannel_logout::logout::{Logout, LogoutErrorKind};
 use tower_backchannel_logout::provider::{Client, Provider};
 use tower_backchannel_logout::refusal::Refusal;
 
-use crate::rig::{
-    Behaviour, Op, ScriptedStore, assert_error, client_id, form, form_text, is_live, issuer, send, sign_in,
-};
 use crate::rig::NOW;
+use crate::rig::{
+    Behaviour, Op, ScriptedStore, assert_error, client_id, form, form_text, is_live, issuer, send,
+    sign_in,
+};
 
 const TYPE: &str = "application/x-www-form-urlencoded";
 
 fn post(content_type: &str, token: &str) -> Request<Full<Bytes>> {
-    Request::post("/").header("content-type", content_type).body(body(token)).unwrap()
+    Request::post("/")
+        .header("content-type", content_type)
+        .body(body(token))
+        .unwrap()
 }
 
 fn body(token: &str) -> Full<Bytes> {
@@ -31,7 +37,11 @@ fn body(token: &str) -> Full<Bytes> {
 }
 
 fn bad(refusal: Refusal) -> (StatusCode, &'static str, &'static str) {
-    (StatusCode::BAD_REQUEST, "invalid_request", refusal.description())
+    (
+        StatusCode::BAD_REQUEST,
+        "invalid_request",
+        refusal.description(),
+    )
 }
 
 #[tokio::test]
@@ -54,7 +64,9 @@ async fn every_method_but_post_is_refused_without_reading_the_body() {
     // BCL-02, BCL-14
     let op = Op::new();
     let endpoint = op.endpoint(op.store());
-    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "post"] {
+    for method in [
+        "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "post",
+    ] {
         let request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri("/")
@@ -130,7 +142,10 @@ async fn a_missing_or_repeated_content_type_is_refused() {
         .body(body(&token))
         .unwrap();
     for request in [none, two] {
-        assert_eq!(send(&endpoint, request).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(
+            send(&endpoint, request).await.status(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        );
     }
 }
 
@@ -147,8 +162,14 @@ async fn a_content_coding_other_than_identity_is_refused() {
         ("", StatusCode::UNSUPPORTED_MEDIA_TYPE),
     ] {
         let mut request = form(&op.token().sub("a").sign());
-        request.headers_mut().insert("content-encoding", coding.parse().unwrap());
-        assert_eq!(send(&endpoint, request).await.status(), status, "{coding:?}");
+        request
+            .headers_mut()
+            .insert("content-encoding", coding.parse().unwrap());
+        assert_eq!(
+            send(&endpoint, request).await.status(),
+            status,
+            "{coding:?}"
+        );
     }
 }
 
@@ -157,7 +178,10 @@ async fn a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
     // BCL-06
     let op = Op::new();
     let endpoint = op.endpoint(op.store());
-    for (length, status) in [(65_536, StatusCode::OK), (65_537, StatusCode::PAYLOAD_TOO_LARGE)] {
+    for (length, status) in [
+        (65_536, StatusCode::OK),
+        (65_537, StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
         let mut text = format!("logout_token={}&pad=", op.token().sub("a").sign());
         text.push_str(&"x".repeat(length - text.len()));
         let whole = send(&endpoint, form_text(text.clone())).await;
@@ -175,7 +199,12 @@ async fn a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
         let chunked = send(&endpoint, request).await;
         assert_eq!(chunked.status(), status, "{length} in chunks");
         if status != StatusCode::OK {
-            assert_error(&chunked, status, "invalid_request", RequestRefusal::BodyTooLarge.description());
+            assert_error(
+                &chunked,
+                status,
+                "invalid_request",
+                RequestRefusal::BodyTooLarge.description(),
+            );
             assert_eq!(chunked.headers()["connection"], "close");
         }
     }
@@ -212,7 +241,10 @@ async fn a_body_that_announces_too_much_by_itself_is_refused_before_it_is_read()
         }
     }
     let op = Op::new();
-    let request = Request::post("/").header("content-type", TYPE).body(Announcing).unwrap();
+    let request = Request::post("/")
+        .header("content-type", TYPE)
+        .body(Announcing)
+        .unwrap();
     let answer = send(&op.endpoint(op.store()), request).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
@@ -223,12 +255,19 @@ async fn a_dripping_body_is_given_up_after_its_own_deadline() {
     let op = Op::new();
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
     let drip = tokio::spawn(async move {
-        while sender.send(Ok(Frame::data(Bytes::from_static(b"x")))).await.is_ok() {
+        while sender
+            .send(Ok(Frame::data(Bytes::from_static(b"x"))))
+            .await
+            .is_ok()
+        {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     });
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
-    let request = Request::post("/").header("content-type", TYPE).body(StreamBody::new(stream)).unwrap();
+    let request = Request::post("/")
+        .header("content-type", TYPE)
+        .body(StreamBody::new(stream))
+        .unwrap();
     let started = tokio::time::Instant::now();
     let answer = send(&op.endpoint(op.store()), request).await;
     assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
@@ -245,7 +284,10 @@ async fn an_aborted_body_is_refused_and_nothing_is_ended() {
     let op = Op::new();
     let store = ScriptedStore::new([Behaviour::Answer]);
     let text = format!("logout_token={}", op.token().sub("a").sign());
-    let frames = [Ok(Frame::data(Bytes::from(text))), Err(std::io::Error::other("gone"))];
+    let frames = [
+        Ok(Frame::data(Bytes::from(text))),
+        Err(std::io::Error::other("gone")),
+    ];
     let request = Request::post("/")
         .header("content-type", TYPE)
         .body(StreamBody::new(tokio_stream::iter(frames)))
@@ -266,12 +308,26 @@ async fn exactly_one_logout_token_that_is_not_empty_is_taken() {
         ("token=x".into(), Refusal::MissingLogoutToken),
         ("logout_token=".into(), Refusal::MissingLogoutToken),
         ("logout_token".into(), Refusal::MissingLogoutToken),
-        (format!("logout_token={token}&logout_token={token}"), Refusal::DuplicateParameter),
-        (format!("logout_token={token}&logout_token=x"), Refusal::DuplicateParameter),
-        (format!("logout_token=&logout_token={token}"), Refusal::DuplicateParameter),
+        (
+            format!("logout_token={token}&logout_token={token}"),
+            Refusal::DuplicateParameter,
+        ),
+        (
+            format!("logout_token={token}&logout_token=x"),
+            Refusal::DuplicateParameter,
+        ),
+        (
+            format!("logout_token=&logout_token={token}"),
+            Refusal::DuplicateParameter,
+        ),
     ] {
         let (status, error, description) = bad(refusal);
-        assert_error(&send(&endpoint, form_text(text)).await, status, error, description);
+        assert_error(
+            &send(&endpoint, form_text(text)).await,
+            status,
+            error,
+            description,
+        );
     }
 }
 
@@ -280,9 +336,20 @@ async fn other_fields_are_ignored_repeated_or_not_valid_or_not() {
     // BCL-09
     let op = Op::new();
     let endpoint = op.endpoint(op.store());
-    for around in ["ignored_parameter=x", "x=1&x=2", "%FF=%FF", "state", "=", "a=%zz"] {
+    for around in [
+        "ignored_parameter=x",
+        "x=1&x=2",
+        "%FF=%FF",
+        "state",
+        "=",
+        "a=%zz",
+    ] {
         let token = op.token().sub("a").sign();
-        let answer = send(&endpoint, form_text(format!("{around}&logout_token={token}&{around}"))).await;
+        let answer = send(
+            &endpoint,
+            form_text(format!("{around}&logout_token={token}&{around}")),
+        )
+        .await;
         assert_eq!(answer.status(), StatusCode::OK, "{around}");
     }
 }
@@ -292,15 +359,29 @@ async fn a_token_in_the_query_counts_only_where_the_client_allows_it() {
     // BCL-10
     let op = Op::new();
     let lenient = {
-        let keys = tower_backchannel_logout::jose::JwkSet::parse(op.mint.jwks_json().as_bytes()).unwrap();
-        let client = Client::builder(client_id()).with_token_in_query(true).build().unwrap();
-        let provider = Provider::builder(issuer()).with_client(client).with_static_keys(keys).build().unwrap();
-        LogoutService::new(Logout::builder(op.store(), [provider]).with_clock(op.clock.clone()).build())
+        let keys =
+            tower_backchannel_logout::jose::JwkSet::parse(op.mint.jwks_json().as_bytes()).unwrap();
+        let client = Client::builder(client_id())
+            .with_token_in_query(true)
+            .build()
+            .unwrap();
+        let provider = Provider::builder(issuer())
+            .with_client(client)
+            .with_static_keys(keys)
+            .build()
+            .unwrap();
+        LogoutService::new(
+            Logout::builder(op.store(), [provider])
+                .with_clock(op.clock.clone())
+                .build(),
+        )
     };
     let strict = op.endpoint(op.store());
     let with_query = |text: String, token: &str| {
         let mut request = form_text(text);
-        *request.uri_mut() = format!("/backchannel-logout?a=b&logout_token={token}").parse().unwrap();
+        *request.uri_mut() = format!("/backchannel-logout?a=b&logout_token={token}")
+            .parse()
+            .unwrap();
         request
     };
     let token = op.token().sub("a").sign();
@@ -314,7 +395,11 @@ async fn a_token_in_the_query_counts_only_where_the_client_allows_it() {
 
     let answer = send(&lenient, with_query(String::new(), &token)).await;
     assert_eq!(answer.status(), StatusCode::OK);
-    let answer = send(&lenient, with_query(format!("logout_token={token}"), &token)).await;
+    let answer = send(
+        &lenient,
+        with_query(format!("logout_token={token}"), &token),
+    )
+    .await;
     assert_error(&answer, double.0, double.1, double.2);
     let twice = format!("{token}&logout_token={token}");
     let answer = send(&lenient, with_query(String::new(), &twice)).await;
@@ -326,8 +411,12 @@ async fn cookies_and_credentials_are_neither_needed_nor_set() {
     // BCL-11
     let op = Op::new();
     let mut request = form(&op.token().sub("a").sign());
-    request.headers_mut().insert("cookie", "session=stray".parse().unwrap());
-    request.headers_mut().insert("authorization", "Bearer x".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("cookie", "session=stray".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("authorization", "Bearer x".parse().unwrap());
     let answer = send(&op.endpoint(op.store()), request).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(!answer.headers().contains_key("set-cookie"));
@@ -340,7 +429,10 @@ async fn the_layer_serves_its_path_alone_and_never_redirects() {
     let layer = LogoutLayer::new("/backchannel-logout", op.endpoint(op.store())).unwrap();
     let app = layer.layer(tower::service_fn(|_: Request<Full<Bytes>>| async {
         Ok::<_, Infallible>(
-            Response::builder().status(404).body(Full::new(Bytes::from_static(b"the app"))).unwrap(),
+            Response::builder()
+                .status(404)
+                .body(Full::new(Bytes::from_static(b"the app")))
+                .unwrap(),
         )
     }));
     for (path, status) in [
@@ -381,7 +473,11 @@ async fn success_is_an_empty_200_that_is_not_stored_and_tells_nothing() {
     let answers = [
         send(&endpoint, form(&known)).await,
         send(&endpoint, form(&known)).await,
-        send(&endpoint, form(&op.token().sub("nobody").sid("none").sign())).await,
+        send(
+            &endpoint,
+            form(&op.token().sub("nobody").sid("none").sign()),
+        )
+        .await,
     ];
     for answer in &answers {
         assert_eq!(answer.status(), StatusCode::OK);
@@ -399,13 +495,23 @@ async fn our_own_inability_is_503_and_400_in_literal_mode() {
         let token = op.token().sub("a").sign();
         let answer = send(&op.endpoint(ScriptedStore::new([behaviour])), form(&token)).await;
         let text = LogoutErrorKind::StoreFailure.description();
-        assert_error(&answer, StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
+        assert_error(
+            &answer,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            text,
+        );
         assert_eq!(answer.headers()["retry-after"], "5");
 
         let literal = EndpointConfig::default().with_literal_400(true);
         let endpoint = op.endpoint_with(ScriptedStore::new([behaviour]), literal);
         let answer = send(&endpoint, form(&token)).await;
-        assert_error(&answer, StatusCode::BAD_REQUEST, "temporarily_unavailable", text);
+        assert_error(
+            &answer,
+            StatusCode::BAD_REQUEST,
+            "temporarily_unavailable",
+            text,
+        );
     }
 }
 
@@ -417,7 +523,12 @@ async fn a_request_is_answered_within_the_deadline_and_the_logout_goes_on() {
     let started = tokio::time::Instant::now();
     let answer = send(&op.endpoint(store), form(&op.token().sub("a").sign())).await;
     let text = LogoutErrorKind::Deadline.description();
-    assert_error(&answer, StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
+    assert_error(
+        &answer,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "temporarily_unavailable",
+        text,
+    );
     assert_eq!(started.elapsed(), Duration::from_secs(2));
 }
 
@@ -426,42 +537,73 @@ async fn requests_beyond_the_bound_are_shed_until_a_place_is_free() {
     // BCL-21
     let op = Op::new();
     let config = EndpointConfig::default().with_max_in_progress(3);
-    let store = ScriptedStore::new([Behaviour::Hang, Behaviour::Hang, Behaviour::Hang, Behaviour::Answer]);
+    let store = ScriptedStore::new([
+        Behaviour::Hang,
+        Behaviour::Hang,
+        Behaviour::Hang,
+        Behaviour::Answer,
+    ]);
     let endpoint = op.endpoint_with(store.clone(), config);
     let mut held = Vec::new();
     for number in 0..3 {
         let (endpoint, token) = (endpoint.clone(), op.token().sub(format!("{number}")).sign());
-        held.push(tokio::spawn(async move { send(&endpoint, form(&token)).await }));
+        held.push(tokio::spawn(
+            async move { send(&endpoint, form(&token)).await },
+        ));
     }
     while store.asked().len() < 3 {
         tokio::task::yield_now().await;
     }
     let answer = send(&endpoint, form(&op.token().sub("x").sign())).await;
     let text = LogoutErrorKind::Overloaded.description();
-    assert_error(&answer, StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
+    assert_error(
+        &answer,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "temporarily_unavailable",
+        text,
+    );
     for request in held {
-        assert_eq!(request.await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            request.await.unwrap().status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
     }
     // What is late keeps its place until it gives up.
     tokio::time::sleep(Duration::from_secs(31)).await;
-    assert_eq!(send(&endpoint, form(&op.token().sub("y").sign())).await.status(), StatusCode::OK);
+    assert_eq!(
+        send(&endpoint, form(&op.token().sub("y").sign()))
+            .await
+            .status(),
+        StatusCode::OK
+    );
 }
 
 #[test]
 fn every_reason_has_a_code_of_its_own_and_a_printable_description() {
     // BCL-16, BCL-17, BCL-18, BCL-171
-    let refusals = Refusal::ALL.iter().map(|refusal| (refusal.code(), refusal.description()));
-    let requests = RequestRefusal::ALL.iter().map(|refusal| (refusal.code(), refusal.description()));
-    let ours = LogoutErrorKind::OURS.iter().map(|kind| (kind.code(), kind.description()));
+    let refusals = Refusal::ALL
+        .iter()
+        .map(|refusal| (refusal.code(), refusal.description()));
+    let requests = RequestRefusal::ALL
+        .iter()
+        .map(|refusal| (refusal.code(), refusal.description()));
+    let ours = LogoutErrorKind::OURS
+        .iter()
+        .map(|kind| (kind.code(), kind.description()));
     let mut codes = std::collections::BTreeSet::new();
     for (code, description) in refusals.chain(requests).chain(ours) {
         assert!(codes.insert(code), "{code} twice");
-        assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{code}");
         assert!(
-            description.chars().all(|c| matches!(c, ' '..='~') && c != '"' && c != '\\'),
+            code.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+            "{code}"
+        );
+        assert!(
+            description
+                .chars()
+                .all(|c| matches!(c, ' '..='~') && c != '"' && c != '\\'),
             "{description}"
         );
     }
     // A new reason has to be added to the documentation too.
-    assert_eq!(codes.len(), 41 + 4 + 5);
+    assert_eq!(codes.len(), 42 + 4 + 5);
 }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
+use tower_backchannel_logout::Subject;
+use tower_backchannel_logout::clock::UnixTime;
 use tower_backchannel_logout::endpoint::LogoutService;
 use tower_backchannel_logout::event::LogoutEvent;
 use tower_backchannel_logout::logout::{Logout, LogoutErrorKind, LogoutOutcome, OnHookFailure};
 use tower_backchannel_logout::refusal::Refusal;
 use tower_backchannel_logout::replay::{ReplayKey, ReplayStore};
-use tower_backchannel_logout::clock::UnixTime;
 use tower_backchannel_logout::session::{LogoutRequest, SessionStore};
-use tower_backchannel_logout::Subject;
 
 use crate::rig::{
     Behaviour, NOW, Op, ScriptedStore, client_id, form, is_live, issuer, send, sign_in,
@@ -53,10 +53,16 @@ async fn a_repetition_is_success_and_leaves_a_session_that_began_since() {
     sign_in(&store, "one", "alice", Some("s1"), NOW).await;
     let logout = op.logout(store.clone());
     let token = op.token().sub("alice").sid("s1").sign();
-    assert_eq!(logout.handle(&token).await.unwrap(), LogoutOutcome::Ended(1));
+    assert_eq!(
+        logout.handle(&token).await.unwrap(),
+        LogoutOutcome::Ended(1)
+    );
     // The customer signs in again, and the OP gives the new session the same sid.
     sign_in(&store, "two", "alice", Some("s1"), seconds_later(10)).await;
-    assert_eq!(logout.handle(&token).await.unwrap(), LogoutOutcome::Repeated);
+    assert_eq!(
+        logout.handle(&token).await.unwrap(),
+        LogoutOutcome::Repeated
+    );
     assert!(is_live(&store, "two").await);
 }
 
@@ -68,11 +74,22 @@ async fn a_token_whose_first_processing_failed_is_processed_anew() {
         let store = ScriptedStore::new([failure, Behaviour::Answer]);
         let endpoint = op.endpoint(store.clone());
         let token = op.token().sub("alice").sign();
-        assert_eq!(send(&endpoint, form(&token)).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            send(&endpoint, form(&token)).await.status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         assert_eq!(send(&endpoint, form(&token)).await.status(), StatusCode::OK);
-        assert_eq!(store.asked().len(), 2, "the second attempt reached the store");
+        assert_eq!(
+            store.asked().len(),
+            2,
+            "the second attempt reached the store"
+        );
         assert_eq!(send(&endpoint, form(&token)).await.status(), StatusCode::OK);
-        assert_eq!(store.asked().len(), 2, "the third was a repetition of a success");
+        assert_eq!(
+            store.asked().len(),
+            2,
+            "the third was a repetition of a success"
+        );
     }
 }
 
@@ -94,7 +111,10 @@ async fn an_equal_jti_with_another_subject_or_a_newer_iat_is_processed() {
         token("alice", None, seconds_later(1)),
     ];
     for (number, text) in tokens.iter().enumerate() {
-        assert!(matches!(logout.handle(text).await.unwrap(), LogoutOutcome::Ended(_)), "{number}");
+        assert!(
+            matches!(logout.handle(text).await.unwrap(), LogoutOutcome::Ended(_)),
+            "{number}"
+        );
     }
     assert_eq!(store.asked().len(), tokens.len());
 }
@@ -113,7 +133,7 @@ struct NoConnection;
 impl ReplayStore for Replay {
     type Error = NoConnection;
 
-    async fn seen(&self, _: &ReplayKey) -> Result<bool, NoConnection> {
+    async fn seen(&self, _: &ReplayKey<'_>) -> Result<bool, NoConnection> {
         match self {
             Self::Fails => Err(NoConnection),
             Self::Hangs => std::future::pending().await,
@@ -121,7 +141,7 @@ impl ReplayStore for Replay {
         }
     }
 
-    async fn remember(&self, key: &ReplayKey, _: UnixTime) -> Result<(), NoConnection> {
+    async fn remember(&self, key: &ReplayKey<'_>, _: UnixTime) -> Result<(), NoConnection> {
         self.seen(key).await.map(|_| ())
     }
 }
@@ -137,7 +157,13 @@ async fn a_replay_store_that_fails_hangs_or_panics_never_refuses_a_logout() {
             .with_clock(op.clock.clone())
             .with_replay_store(replay)
             .build();
-        assert_eq!(logout.handle(&op.token().sub("alice").sign()).await.unwrap(), LogoutOutcome::Ended(1));
+        assert_eq!(
+            logout
+                .handle(&op.token().sub("alice").sign())
+                .await
+                .unwrap(),
+            LogoutOutcome::Ended(1)
+        );
         assert!(!is_live(&store, "one").await);
     }
 }
@@ -181,8 +207,20 @@ async fn the_hook_hears_what_ended_and_the_hint_about_offline_access() {
         "http://schemas.openid.net/event/backchannel-logout": {},
         "revoke_offline_access": true,
     });
-    logout.handle(&op.token().sub("alice").sid("s1").claim("events", events).sign()).await.unwrap();
-    logout.handle(&op.token().sub("alice").sid("s1").sign()).await.unwrap();
+    logout
+        .handle(
+            &op.token()
+                .sub("alice")
+                .sid("s1")
+                .claim("events", events)
+                .sign(),
+        )
+        .await
+        .unwrap();
+    logout
+        .handle(&op.token().sub("alice").sid("s1").sign())
+        .await
+        .unwrap();
     let heard = heard.lock().unwrap();
     assert_eq!(heard.len(), 2);
     assert_eq!(heard[0].sessions().len(), 1);
@@ -203,15 +241,28 @@ async fn a_failed_hook_is_503_and_a_repetition_tells_it_the_same_sessions_again(
         .with_clock(op.clock.clone())
         .with_hook(move |event: LogoutEvent| {
             assert_eq!(event.sessions().len(), 1, "also on the repetition");
-            ready(if counter.fetch_add(1, Ordering::SeqCst) == 0 { Err(NoConnection) } else { Ok(()) })
+            ready(if counter.fetch_add(1, Ordering::SeqCst) == 0 {
+                Err(NoConnection)
+            } else {
+                Ok(())
+            })
         })
         .build();
     let token = op.token().sub("alice").sid("s1").sign();
     let error = logout.handle(&token).await.unwrap_err();
     assert_eq!(error.kind(), LogoutErrorKind::HookFailure);
-    assert!(!is_live(&store, "one").await, "the session is ended all the same");
-    assert_eq!(logout.handle(&token).await.unwrap(), LogoutOutcome::Ended(0));
-    assert_eq!(logout.handle(&token).await.unwrap(), LogoutOutcome::Repeated);
+    assert!(
+        !is_live(&store, "one").await,
+        "the session is ended all the same"
+    );
+    assert_eq!(
+        logout.handle(&token).await.unwrap(),
+        LogoutOutcome::Ended(0)
+    );
+    assert_eq!(
+        logout.handle(&token).await.unwrap(),
+        LogoutOutcome::Repeated
+    );
     assert_eq!(calls.load(Ordering::SeqCst), 2);
 }
 
@@ -224,7 +275,13 @@ async fn a_failed_hook_can_be_ignored() {
         .with_hook(|_: LogoutEvent| ready(Err::<(), _>(NoConnection)))
         .with_on_hook_failure(OnHookFailure::Ignore)
         .build();
-    assert_eq!(logout.handle(&op.token().sub("alice").sign()).await.unwrap(), LogoutOutcome::Unmatched);
+    assert_eq!(
+        logout
+            .handle(&op.token().sub("alice").sign())
+            .await
+            .unwrap(),
+        LogoutOutcome::Unmatched
+    );
 }
 
 #[tokio::test]
@@ -246,7 +303,10 @@ async fn the_applications_own_request_takes_the_same_steps() {
         .build();
     let alice = Subject::parse("alice").unwrap();
     let request = LogoutRequest::for_subject(issuer(), client_id(), alice, NOW);
-    assert_eq!(logout.terminate(&request).await.unwrap(), LogoutOutcome::Ended(2));
+    assert_eq!(
+        logout.terminate(&request).await.unwrap(),
+        LogoutOutcome::Ended(2)
+    );
     assert!(!is_live(&store, "one").await && !is_live(&store, "two").await);
     assert!(is_live(&store, "three").await);
     assert_eq!(calls.load(Ordering::SeqCst), 1);
@@ -258,7 +318,10 @@ async fn a_store_of_one_method_is_enough() {
     let op = Op::new();
     let store = ScriptedStore::new([Behaviour::Answer]);
     let logout = op.logout(store.clone());
-    logout.handle(&op.token().sub("alice").sid("s1").jti("j1").sign()).await.unwrap();
+    logout
+        .handle(&op.token().sub("alice").sid("s1").jti("j1").sign())
+        .await
+        .unwrap();
     let asked = store.asked();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].target().sid().unwrap().as_str(), "s1");
@@ -279,5 +342,8 @@ async fn dropping_the_request_half_way_leaves_it_to_be_done_anew() {
     let token = op.token().sub("alice").sign();
     let cut = tokio::time::timeout(Duration::from_secs(1), logout.handle(&token)).await;
     assert!(cut.is_err());
-    assert!(matches!(logout.handle(&token).await.unwrap(), LogoutOutcome::Ended(_)));
+    assert!(matches!(
+        logout.handle(&token).await.unwrap(),
+        LogoutOutcome::Ended(_)
+    ));
 }

@@ -14,8 +14,8 @@ use tower_backchannel_logout::endpoint::{EndpointConfig, LogoutService};
 use tower_backchannel_logout::logout::Logout;
 use tower_backchannel_logout::provider::{Client, Provider};
 use tower_backchannel_logout::session::{
-    EndedSession, LogoutRequest, NewSession, Registration, SessionIdentity, SessionRegistry, SessionStore,
-    Terminated,
+    EndedSession, LogoutRequest, NewSession, Registration, SessionIdentity, SessionRegistry,
+    SessionStore, Terminated,
 };
 use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::testing::{LogoutTokenBuilder, TestClock, TokenMint};
@@ -43,11 +43,15 @@ pub(crate) struct Op {
 impl Op {
     pub(crate) fn new() -> Self {
         let clock = TestClock::new(NOW);
-        Self { mint: TokenMint::new(ISSUER, CLIENT).with_clock(clock.clone()), clock }
+        Self {
+            mint: TokenMint::new(ISSUER, CLIENT).with_clock(clock.clone()),
+            clock,
+        }
     }
 
     pub(crate) fn provider(&self) -> Provider {
-        let keys = tower_backchannel_logout::jose::JwkSet::parse(self.mint.jwks_json().as_bytes()).unwrap();
+        let keys = tower_backchannel_logout::jose::JwkSet::parse(self.mint.jwks_json().as_bytes())
+            .unwrap();
         Provider::builder(issuer())
             .with_client(Client::builder(client_id()).build().unwrap())
             .with_static_keys(keys)
@@ -60,36 +64,57 @@ impl Op {
     }
 
     pub(crate) fn logout<S: SessionStore>(&self, store: S) -> Logout<S> {
-        Logout::builder(store, [self.provider()]).with_clock(self.clock.clone()).build()
+        Logout::builder(store, [self.provider()])
+            .with_clock(self.clock.clone())
+            .build()
     }
 
     pub(crate) fn endpoint<S: SessionStore>(&self, store: S) -> LogoutService<S> {
         LogoutService::new(self.logout(store))
     }
 
-    pub(crate) fn endpoint_with<S: SessionStore>(&self, store: S, config: EndpointConfig) -> LogoutService<S> {
+    pub(crate) fn endpoint_with<S: SessionStore>(
+        &self,
+        store: S,
+        config: EndpointConfig,
+    ) -> LogoutService<S> {
         LogoutService::with_config(self.logout(store), config)
     }
 
     pub(crate) fn store(&self) -> MemoryStore {
-        MemoryStore::builder().with_clock(self.clock.clone()).build().unwrap()
+        MemoryStore::builder()
+            .with_clock(self.clock.clone())
+            .build()
     }
 }
 
 /// Signs a customer in.
-pub(crate) async fn sign_in(store: &MemoryStore, id: &str, sub: &str, sid: Option<&str>, iat: UnixTime) {
-    let mut identity =
-        SessionIdentity::new(issuer(), client_id(), Subject::parse(sub).unwrap()).with_id_token_iat(iat);
+pub(crate) async fn sign_in(
+    store: &MemoryStore,
+    id: &str,
+    sub: &str,
+    sid: Option<&str>,
+    iat: UnixTime,
+) {
+    let mut identity = SessionIdentity::new(issuer(), client_id(), Subject::parse(sub).unwrap())
+        .with_id_token_iat(iat);
     if let Some(sid) = sid {
         identity = identity.with_sid(Sid::parse(sid).unwrap());
     }
     let expires = UnixTime::from_secs(NOW.as_secs() + 86_400);
     let session = NewSession::new(SessionId::parse(id).unwrap(), identity, expires);
-    assert_eq!(store.register(session).await.unwrap(), Registration::Registered);
+    assert_eq!(
+        store.register(session).await.unwrap(),
+        Registration::Registered
+    );
 }
 
 pub(crate) async fn is_live(store: &MemoryStore, id: &str) -> bool {
-    store.status(&SessionId::parse(id).unwrap()).await.unwrap().is_live()
+    store
+        .status(&SessionId::parse(id).unwrap())
+        .await
+        .unwrap()
+        .is_live()
 }
 
 pub(crate) type Answer = Response<Bytes>;
@@ -105,12 +130,20 @@ pub(crate) fn form_text(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         .unwrap()
 }
 
-pub(crate) async fn send<S: SessionStore, B>(endpoint: &LogoutService<S>, request: Request<B>) -> Answer
+pub(crate) async fn send<S: SessionStore, B>(
+    endpoint: &LogoutService<S>,
+    request: Request<B>,
+) -> Answer
 where
     LogoutService<S>:
         tower::Service<Request<B>, Response = Response<Full<Bytes>>, Error = Infallible> + Clone,
 {
-    let (head, body) = endpoint.clone().oneshot(request).await.unwrap().into_parts();
+    let (head, body) = endpoint
+        .clone()
+        .oneshot(request)
+        .await
+        .unwrap()
+        .into_parts();
     Response::from_parts(head, body.collect().await.unwrap().to_bytes())
 }
 
@@ -121,7 +154,10 @@ pub(crate) fn assert_error(answer: &Answer, status: StatusCode, error: &str, des
     assert_eq!(answer.headers()["content-type"], "application/json");
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
-    assert_eq!(body, serde_json::json!({ "error": error, "error_description": description }));
+    assert_eq!(
+        body,
+        serde_json::json!({ "error": error, "error_description": description })
+    );
 }
 
 /// What a store of one method can do wrong.
@@ -149,7 +185,10 @@ impl ScriptedStore {
     pub(crate) fn new(script: impl Into<Vec<Behaviour>>) -> Self {
         let mut script = script.into();
         script.reverse();
-        Self { script: Arc::new(Mutex::new(script)), asked: Arc::default() }
+        Self {
+            script: Arc::new(Mutex::new(script)),
+            asked: Arc::default(),
+        }
     }
 
     pub(crate) fn asked(&self) -> Vec<LogoutRequest> {
@@ -164,7 +203,11 @@ impl SessionStore for ScriptedStore {
         self.asked.lock().unwrap().push(request.clone());
         let behaviour = {
             let mut script = self.script.lock().unwrap();
-            if script.len() > 1 { script.pop() } else { script.last().copied() }
+            if script.len() > 1 {
+                script.pop()
+            } else {
+                script.last().copied()
+            }
         };
         match behaviour {
             Some(Behaviour::Fail) => Err(StoreError),
@@ -192,7 +235,10 @@ impl Drop for Served {
 
 pub(crate) async fn serve<S, B>(service: S) -> Served
 where
-    S: tower::Service<Request<hyper::body::Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S: tower::Service<Request<hyper::body::Incoming>, Response = Response<B>>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     B: http_body::Body + Send + 'static,

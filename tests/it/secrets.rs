@@ -42,7 +42,11 @@ fn recording() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::filter::LevelFilter::DEBUG)
-        .with(tracing_subscriber::fmt::layer().with_writer(log.clone()).with_ansi(false));
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_writer(log.clone())
+                .with_ansi(false),
+        );
     (log, tracing::subscriber::set_default(subscriber))
 }
 
@@ -59,13 +63,32 @@ async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
     let mut answers = Vec::new();
     let mut tokens = vec![
         op.token().sub(MARKER).sid(MARKER).jti(MARKER).sign(),
-        op.token().sub(format!("{MARKER}unmatched")).jti(MARKER).sign(),
+        op.token()
+            .sub(format!("{MARKER}unmatched"))
+            .jti(MARKER)
+            .sign(),
     ];
-    for claim in ["iss", "aud", "azp", "iat", "exp", "nbf", "events", "nonce", "jti", "sub", "sid"] {
-        tokens.push(op.token().sub(MARKER).sid(MARKER).claim(claim, MARKER).sign());
-        tokens.push(op.token().sub(MARKER).sid(MARKER).claim(claim, json!({ MARKER: [MARKER] })).sign());
+    for claim in [
+        "iss", "aud", "azp", "iat", "exp", "nbf", "events", "nonce", "jti", "sub", "sid",
+    ] {
+        tokens.push(
+            op.token()
+                .sub(MARKER)
+                .sid(MARKER)
+                .claim(claim, MARKER)
+                .sign(),
+        );
+        tokens.push(
+            op.token()
+                .sub(MARKER)
+                .sid(MARKER)
+                .claim(claim, json!({ MARKER: [MARKER] }))
+                .sign(),
+        );
     }
-    for header in ["typ", "kid", "crit", "b64", "jku", "x5u", "cty", "zip", "alg"] {
+    for header in [
+        "typ", "kid", "crit", "b64", "jku", "x5u", "cty", "zip", "alg",
+    ] {
         tokens.push(op.token().sub(MARKER).header(header, MARKER).sign());
     }
     tokens.push(format!("{MARKER}.{MARKER}.{MARKER}"));
@@ -73,8 +96,18 @@ async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
     for token in &tokens {
         answers.push(send(&endpoint, form(token)).await);
     }
-    assert!(answers.iter().any(|answer| answer.status() == StatusCode::OK));
-    assert!(answers.iter().filter(|answer| answer.status() == StatusCode::BAD_REQUEST).count() > 20);
+    assert!(
+        answers
+            .iter()
+            .any(|answer| answer.status() == StatusCode::OK)
+    );
+    assert!(
+        answers
+            .iter()
+            .filter(|answer| answer.status() == StatusCode::BAD_REQUEST)
+            .count()
+            > 20
+    );
     for answer in answers {
         assert!(!format!("{answer:?}").contains(MARKER), "{answer:?}");
     }
@@ -83,7 +116,10 @@ async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
     assert!(!text.contains(MARKER), "{text}");
     for token in tokens {
         let signature = token.rsplit('.').next().unwrap();
-        assert!(signature.is_empty() || !text.contains(signature), "a token was logged");
+        assert!(
+            signature.is_empty() || !text.contains(signature),
+            "a token was logged"
+        );
     }
 }
 
@@ -97,7 +133,10 @@ async fn a_failure_is_logged_with_its_source_and_without_secrets() {
     let answer = send(&endpoint, form(&token)).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let text = log.text();
-    assert!(text.contains("store_failure") && text.contains("the table is locked"), "{text}");
+    assert!(
+        text.contains("store_failure") && text.contains("the table is locked"),
+        "{text}"
+    );
     assert!(!text.contains(MARKER), "{text}");
 }
 
@@ -108,8 +147,15 @@ async fn debug_output_of_what_the_application_holds_has_no_secrets() {
     let store = op.store();
     sign_in(&store, MARKER, MARKER, Some(MARKER), NOW).await;
     let logout = op.logout(store.clone());
-    let token = logout.verifier().verify(&op.token().sub(MARKER).sid(MARKER).jti(MARKER).sign()).await.unwrap();
+    let token = logout
+        .verifier()
+        .verify(&op.token().sub(MARKER).sid(MARKER).jti(MARKER).sign())
+        .await
+        .unwrap();
     let request = token.to_request();
-    let shown = format!("{logout:?} {store:?} {token:?} {request:?} {:?}", op.endpoint(store.clone()));
+    let shown = format!(
+        "{logout:?} {store:?} {token:?} {request:?} {:?}",
+        op.endpoint(store.clone())
+    );
     assert!(!shown.contains(MARKER), "{shown}");
 }
