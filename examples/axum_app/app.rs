@@ -38,9 +38,9 @@ pub(crate) fn router(
 
     // The provider whose Logout Tokens count, and how it signs them. Its keys are found by discovery.
     let mut client = Client::builder(&settings.client_id)
-        .with_algorithm(Algorithm::parse(&settings.alg).ok_or("--alg: unknown algorithm")?);
-    if let Some(secret) = &settings.client_secret {
-        client = client.with_secret(ClientSecret::new(secret));
+        .with_algorithm(Algorithm::parse(&settings.alg)?);
+    if let Some(secret) = settings.client_secret.as_deref().filter(|_| settings.alg.starts_with("HS")) {
+        client = client.with_client_secret(ClientSecret::parse(secret)?);
     }
     let provider = Provider::builder(&settings.issuer)
         .with_client(client.build()?)

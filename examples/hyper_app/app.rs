@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,6 +27,7 @@ use crate::shared::shutdown::Shutdown;
 
 type App = Arc<RelyingParty<MemoryStore>>;
 type Body = BoxBody<Bytes, Infallible>;
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// Everything this application serves.
 pub(crate) fn service(
@@ -46,9 +49,9 @@ pub(crate) fn service(
 
     // The provider whose Logout Tokens count, and how it signs them. Its keys are found by discovery.
     let mut client = Client::builder(&settings.client_id)
-        .with_algorithm(Algorithm::parse(&settings.alg).ok_or("--alg: unknown algorithm")?);
-    if let Some(secret) = &settings.client_secret {
-        client = client.with_secret(ClientSecret::new(secret));
+        .with_algorithm(Algorithm::parse(&settings.alg)?);
+    if let Some(secret) = settings.client_secret.as_deref().filter(|_| settings.alg.starts_with("HS")) {
+        client = client.with_client_secret(ClientSecret::parse(secret)?);
     }
     let provider = Provider::builder(&settings.issuer)
         .with_client(client.build()?)
@@ -66,21 +69,20 @@ pub(crate) fn service(
 
     let inside = Arc::clone(&app);
     let guarded = guard.layer(service_fn(move |request| {
-        let app = Arc::clone(&inside);
-        async move { Ok::<_, Infallible>(members(&app, &request)) }
+        ready(Ok::<_, Infallible>(members(&inside, &request)))
     }));
-    let pages = service_fn(move |request: Request<Incoming>| {
+    let pages = service_fn(move |request: Request<Incoming>| -> Answer {
         let (app, guarded) = (Arc::clone(&app), guarded.clone());
-        async move {
+        Box::pin(async move {
             match request.uri().path() {
                 "/" | "/me" | "/events" => {
                     let answer = guarded.oneshot(request).await?;
-                    Ok::<_, Infallible>(answer.map(BodyExt::boxed))
+                    Ok(answer.map(BodyExt::boxed))
                 }
                 // Outside of the guard: whoever comes with the cookie of an ended session can sign in again.
-                _ => Ok(visitors(&app, &request).await),
+                _ => Ok(visitors(&app, request).await),
             }
-        }
+        })
     });
     Ok(LogoutLayer::new("/backchannel-logout", logout)?.layer(pages))
 }
@@ -98,7 +100,7 @@ fn members(app: &App, request: &Request<Incoming>) -> Response<Body> {
 }
 
 /// Signing in and out.
-async fn visitors(app: &App, request: &Request<Incoming>) -> Response<Body> {
+async fn visitors(app: &App, request: Request<Incoming>) -> Response<Body> {
     let headers = request.headers();
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/login") => match app.begin_login(headers).await {

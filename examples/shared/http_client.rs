@@ -1,5 +1,6 @@
 //! A small HTTP client: one bounded request, no redirects.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use rustls::{ClientConfig, RootCertStore};
 
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -66,5 +68,15 @@ impl HttpClient {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::TimedOut),
         }
+    }
+}
+
+/// What `openidconnect` calls.
+impl<'c> AsyncHttpClient<'c> for HttpClient {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }

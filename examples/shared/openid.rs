@@ -150,13 +150,12 @@ impl OpenId {
     ) -> Result<Claims, OpenIdError> {
         let client = self.client(None).await?;
         let begun_at = Instant::now();
-        let http = |request| self.http.send(request);
         let token = client
             .0
             .exchange_code(AuthorizationCode::new(code))
             .map_err(refused)?
             .set_pkce_verifier(pkce_verifier)
-            .request_async(&http)
+            .request_async(&self.http)
             .await
             .map_err(|error| match error {
                 openidconnect::RequestTokenError::Request(error) => unreachable(error),
@@ -211,8 +210,7 @@ impl OpenId {
 
     async fn discover(&self) -> Result<(Client, Vec<Scope>), OpenIdError> {
         let issuer = IssuerUrl::new(self.issuer.clone()).map_err(refused)?;
-        let http = |request| self.http.send(request);
-        let metadata = CoreProviderMetadata::discover_async(issuer, &http)
+        let metadata = CoreProviderMetadata::discover_async(issuer, &self.http)
             .await
             .map_err(unreachable)?;
         // The name of the person comes with `profile`, where the provider has it.

@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 pub(crate) use keys::ALG;
-pub(crate) use state::{ACCOUNTS, Account};
 
 use crate::shared::brand::Brand;
 use crate::shared::http_client::HttpClient;
@@ -124,7 +123,7 @@ async fn discovery(AppState(op): AppState<Arc<Op>>) -> Json<Value> {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [keys::ALG],
+        "id_token_signing_alg_values_supported": [ALG],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": ["sub", "name", "sid", "auth_time"],
