@@ -20,8 +20,7 @@ pub(crate) struct Args {
     alg: String,
 }
 
-const USAGE: &str = "\
-  --issuer URL            the provider's issuer, exactly as it publishes it (required)
+const USAGE: &str = "  --issuer URL            the provider's issuer, exactly as it publishes it (required)
   --client-id ID          this application's client_id (required)
   --client-secret SECRET  its secret; without one it is a public client (or the variable CLIENT_SECRET)
   --listen ADDR:PORT      where to listen; port 0 picks a free one

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long requests in flight may take after the signal.
-pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN: Duration = Duration::from_secs(5);
 
 /// Tells every part of the program that it is time to stop. Cheap to clone.
 #[derive(Clone)]
