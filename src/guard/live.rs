@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use super::check::{Watch, Who};
-use crate::session::{Session, SessionIdentity};
+use crate::session::Session;
 use crate::types::SessionId;
 
 /// The live session a request presented, in the extensions of the request. Cheap to clone.
@@ -65,10 +65,10 @@ impl LiveSession {
         }
     }
 
-    /// Whose session it is.
+    /// The session as the store answered it: whose it is.
     #[must_use]
-    pub fn identity(&self) -> SessionIdentity {
-        self.0.session.identity()
+    pub fn session(&self) -> &Session {
+        &self.0.session
     }
 
     /// Resolves when this session ends: logged out by the OP or locally, or expired; at once if it ended meanwhile.

@@ -95,13 +95,13 @@ impl JwkSet {
 
     /// Whether both sets publish the very same entries under that name.
     pub(crate) fn same_keys_for(&self, other: &Self, kid: &str) -> bool {
-        let named = |set: &Self| -> Vec<Vec<u8>> {
-            let entries = set.0.iter().filter(|entry| entry.is_called(kid));
-            entries
-                .map(|entry| entry.fingerprint.as_ref().to_vec())
-                .collect()
-        };
-        named(self) == named(other)
+        fn named<'s>(set: &'s JwkSet, kid: &str) -> impl Iterator<Item = &'s [u8]> {
+            set.0
+                .iter()
+                .filter(move |entry| entry.is_called(kid))
+                .map(|entry| entry.fingerprint.as_ref())
+        }
+        named(self, kid).eq(named(other, kid))
     }
 
     /// The keys that fit a token: exactly those of its `kid`, or all if it names none (spec BCL-73, 74).

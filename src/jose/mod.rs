@@ -1,4 +1,4 @@
-//! Signed bytes: compact form, header, algorithms, keys and signatures (RFC 7515, 7517, 7518).
+//! Signed and encrypted bytes: compact form, header, algorithms, keys and signatures (RFC 7515 to 7518).
 //!
 //! 1. A token is split and decoded strictly: base64url without padding, no foreign character, at most 64 KiB.
 //! 2. Header and payload are read in one pass over borrowed text; a repeated member name is refused.
@@ -10,8 +10,11 @@
 
 mod algorithm;
 mod compact;
+mod encryption;
 mod header;
 mod json;
+#[cfg(feature = "jwe")]
+pub mod jwe;
 mod jwk;
 mod jwk_set;
 mod secret;
@@ -19,6 +22,7 @@ mod signature;
 
 pub use algorithm::Algorithm;
 pub(crate) use compact::{Compact, Form};
+pub(crate) use encryption::Encryption;
 pub(crate) use header::Header;
 pub(crate) use json::{Value, check_depth, read_object};
 pub use jwk_set::{JwkSet, JwkSetError};
@@ -26,3 +30,6 @@ pub use secret::ClientSecret;
 pub(crate) use signature::Keys;
 #[cfg(test)]
 pub(crate) use signature::operations;
+
+#[cfg(test)]
+mod tests;

@@ -30,8 +30,8 @@ impl Flight {
     /// Resolves when the refresh is over.
     pub(super) async fn landed(mut self) -> Outcome {
         match self.outcome.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.unwrap_or(Err(KeysErrorKind::NoRuntime)),
-            Err(_) => Err(KeysErrorKind::NoRuntime),
+            Ok(outcome) => outcome.unwrap_or(Err(KeysErrorKind::Interrupted)),
+            Err(_) => Err(KeysErrorKind::Interrupted),
         }
     }
 }
@@ -53,7 +53,7 @@ impl Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let loaded = std::mem::replace(&mut self.loaded, Err(KeysErrorKind::NoRuntime));
+        let loaded = std::mem::replace(&mut self.loaded, Err(KeysErrorKind::Interrupted));
         let outcome = self.inner.land(loaded);
         self.announce.send_replace(Some(outcome));
     }
@@ -129,7 +129,7 @@ impl Inner {
         let landing = Landing {
             inner: Arc::clone(self),
             announce,
-            loaded: Err(KeysErrorKind::NoRuntime),
+            loaded: Err(KeysErrorKind::Interrupted),
         };
         runtime.spawn(landing.fly(known));
         flight

@@ -21,8 +21,10 @@ pub enum KeysErrorKind {
     NotAKeySet,
     /// The key set has no key that can verify anything.
     NoUsableKey,
-    /// There is no tokio runtime to fetch on, or it was shut down meanwhile.
+    /// There is no tokio runtime to fetch on.
     NoRuntime,
+    /// The attempt was broken off: its runtime was shut down, or the client panicked.
+    Interrupted,
     /// No attempt was possible within the budget (spec BCL-75).
     Budget,
 }
@@ -39,6 +41,7 @@ impl KeysErrorKind {
             Self::NotAKeySet => "not_a_key_set",
             Self::NoUsableKey => "no_usable_key",
             Self::NoRuntime => "no_runtime",
+            Self::Interrupted => "attempt_interrupted",
             Self::Budget => "budget",
         }
     }

@@ -28,6 +28,8 @@ mod miss;
 mod policy;
 mod remote;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attempt::metadata as fetch_metadata;
 pub(crate) use discovery::{Metadata, metadata_url};

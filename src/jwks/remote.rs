@@ -158,6 +158,17 @@ impl RemoteJwks {
         }
     }
 
+    /// Fetches the keys now, for an operator who knows that they changed. It joins a refresh that is under way and pays from
+    /// the same budget as every other.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysUnavailable`] when the attempt failed or the budget allows none now. The keys at hand go on serving.
+    pub async fn refresh(&self) -> Result<(), KeysUnavailable> {
+        let flight = self.inner.join_or_start(Instant::now())?;
+        flight.landed().await.map_err(KeysUnavailable::new)
+    }
+
     async fn load(&self, until: Option<Instant>) -> Result<KeySnapshot, KeysUnavailable> {
         let flight = self.inner.join_or_start(Instant::now())?;
         let outcome = match until {
@@ -171,8 +182,9 @@ impl RemoteJwks {
             None => flight.landed().await,
         };
         // Whatever became of this refresh: if there are keys, they serve.
-        self.snapshot_at(Instant::now())
-            .ok_or_else(|| KeysUnavailable::new(outcome.err().unwrap_or(KeysErrorKind::NoRuntime)))
+        self.snapshot_at(Instant::now()).ok_or_else(|| {
+            KeysUnavailable::new(outcome.err().unwrap_or(KeysErrorKind::Interrupted))
+        })
     }
 
     /// Keeps the keys fresh without traffic, for as long as the future is polled: spawn it, or leave it away and let

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::error::{LogoutError, LogoutErrorKind};
 use crate::clock::{Clock, SystemClock, UnixTime};
-use crate::jose::{Compact, Keys};
+use crate::jose::{Compact, Encryption, Form, Keys};
 use crate::jwks::{AfterMiss, KeysUnavailable, Miss, MissKind};
 use crate::provider::{Client, Provider, Providers};
 use crate::refusal::Refusal;
@@ -86,9 +86,24 @@ impl LogoutTokenVerifier {
         now: UnixTime,
     ) -> Result<LogoutToken, LogoutError> {
         let arrived = Instant::now();
-        let compact = Compact::decode(token)?;
+        let opened = match Form::of(token)? {
+            Form::Signed => None,
+            Form::Encrypted => Some(self.open(token)?),
+        };
+        let signed = opened.as_ref().map_or(token, |opened| &opened.signed);
+        let compact = Compact::decode(signed)?;
         let parsed = ParsedToken::parse(&compact)?;
         let (provider, client) = self.choose(&parsed)?;
+        if let Some(opened) = &opened
+            && !opened.encryption.same_keys(client.encryption())
+        {
+            // Encrypted to one client and meant for another one.
+            return Err(refused(Refusal::DecryptionFailed, &provider));
+        }
+        client
+            .encryption()
+            .check(opened.is_some())
+            .map_err(|refusal| refused(refusal, &provider))?;
         check_place(&client, place)
             .and_then(|()| parsed.check_header(client.algorithm(), client.policy()))
             .map_err(|refusal| refused(refusal, &provider))?;
@@ -104,6 +119,34 @@ impl LogoutTokenVerifier {
             .map_err(|refusal| refused(refusal, &provider))
     }
 
+    /// Opens an encrypted token. Nothing in clear says whom it is for, so the keys of each client are tried; a set that has
+    /// no key of the token's `kid` and type is passed over at once.
+    fn open(&self, token: &str) -> Result<Opened, LogoutError> {
+        let mut tried: Vec<Encryption> = Vec::new();
+        let mut refusal = Refusal::Encrypted;
+        for provider in self.providers.all() {
+            for client in provider.clients() {
+                let encryption = client.encryption();
+                if !encryption.is_configured()
+                    || tried.iter().any(|other| other.same_keys(encryption))
+                {
+                    continue;
+                }
+                match encryption.decrypt(token) {
+                    Ok(signed) => {
+                        return Ok(Opened {
+                            signed,
+                            encryption: encryption.clone(),
+                        });
+                    }
+                    Err(failed) => refusal = failed,
+                }
+                tried.push(encryption.clone());
+            }
+        }
+        Err(refusal.into())
+    }
+
     /// The entry that the unverified `iss` and `aud` name, by exact comparison (spec BCL-42). An unknown issuer causes no
     /// fetch and no store call.
     fn choose(&self, parsed: &ParsedToken<'_>) -> Result<(Provider, Client), LogoutError> {
@@ -117,6 +160,12 @@ impl LogoutTokenVerifier {
             None => Err(refused(Refusal::WrongAudience, &provider)),
         }
     }
+}
+
+/// What was inside an encrypted token, and whose keys opened it.
+struct Opened {
+    signed: String,
+    encryption: Encryption,
 }
 
 fn refused(refusal: Refusal, provider: &Provider) -> LogoutError {

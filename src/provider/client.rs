@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Profile;
 use crate::config::ConfigError;
-use crate::jose::{Algorithm, ClientSecret};
+#[cfg(feature = "jwe")]
+use crate::jose::jwe::DecryptionKeys;
+use crate::jose::{Algorithm, ClientSecret, Encryption};
 use crate::token::TokenPolicy;
 use crate::types::ClientId;
 
@@ -21,8 +23,7 @@ struct Inner {
     secret: Option<ClientSecret>,
     policy: TokenPolicy,
     accept_token_in_query: bool,
-    #[cfg(feature = "jwe")]
-    require_encryption: bool,
+    encryption: Encryption,
 }
 
 impl Client {
@@ -36,6 +37,8 @@ impl Client {
             policy: None,
             profile: Profile::Standard,
             accept_token_in_query: None,
+            #[cfg(feature = "jwe")]
+            decryption_keys: None,
             #[cfg(feature = "jwe")]
             require_encryption: None,
         }
@@ -65,6 +68,10 @@ impl Client {
         self.inner.accept_token_in_query
     }
 
+    pub(crate) fn encryption(&self) -> &Encryption {
+        &self.inner.encryption
+    }
+
     /// The secret; there only with an HMAC algorithm (spec BCL-41).
     pub(crate) fn secret(&self) -> Option<&ClientSecret> {
         self.inner.secret.as_ref()
@@ -89,6 +96,8 @@ pub struct ClientBuilder {
     policy: Option<TokenPolicy>,
     profile: Profile,
     accept_token_in_query: Option<bool>,
+    #[cfg(feature = "jwe")]
+    decryption_keys: Option<DecryptionKeys>,
     #[cfg(feature = "jwe")]
     require_encryption: Option<bool>,
 }
@@ -131,14 +140,36 @@ impl ClientBuilder {
         self
     }
 
+    /// The private keys that open encrypted tokens (spec BCL-61), where the client registered
+    /// `id_token_encrypted_response_alg`. Default: none, and an encrypted token is refused.
+    ///
+    /// Give the keys a `kid`: a token that names none is tried with every set of every client.
+    #[cfg(feature = "jwe")]
+    #[must_use]
+    pub fn with_decryption_keys(mut self, keys: DecryptionKeys) -> Self {
+        self.decryption_keys = Some(keys);
+        self
+    }
+
+    /// Whether a token that is only signed is refused (spec BCL-60). Default: yes as soon as there are decryption keys, except
+    /// with [`Profile::Keycloak`].
+    #[cfg(feature = "jwe")]
+    #[must_use]
+    pub const fn with_encryption_required(mut self, required: bool) -> Self {
+        self.require_encryption = Some(required);
+        self
+    }
+
     /// Makes the client.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] when the `client_id` is empty or too long, when an HMAC algorithm has no secret or one that is
-    /// shorter than the hash, or when a public-key algorithm has a secret (it would never be used: BCL-41).
+    /// shorter than the hash, or when a public-key algorithm has a secret (it would never be used: BCL-41). With feature
+    /// `jwe` also when encryption is required and there is no decryption key.
     pub fn build(self) -> Result<Client, ConfigError> {
         let client_id = ClientId::parse(&self.client_id)?;
+        let encryption = self.encryption()?;
         check_secret(self.algorithm, self.secret.as_ref())?;
         let policy = self.policy.unwrap_or_else(|| match self.profile {
             Profile::Strict => TokenPolicy::strict(),
@@ -153,12 +184,35 @@ impl ClientBuilder {
                 accept_token_in_query: self
                     .accept_token_in_query
                     .unwrap_or(self.profile == Profile::ApereoCas),
-                #[cfg(feature = "jwe")]
-                require_encryption: self
-                    .require_encryption
-                    .unwrap_or(self.profile != Profile::Keycloak),
+                encryption,
             }),
         })
+    }
+
+    #[cfg(feature = "jwe")]
+    fn encryption(&self) -> Result<Encryption, ConfigError> {
+        match &self.decryption_keys {
+            Some(keys) => {
+                let default = self.profile != Profile::Keycloak;
+                let required = self.require_encryption.unwrap_or(default);
+                Ok(Encryption::new(keys.clone(), required))
+            }
+            None if self.require_encryption == Some(true) => Err(ConfigError::new(
+                "decryption_keys",
+                "are missing; required encryption needs them",
+            )),
+            None => Ok(Encryption::default()),
+        }
+    }
+
+    #[cfg(not(feature = "jwe"))]
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "the twin of the one with feature jwe"
+    )]
+    fn encryption(&self) -> Result<Encryption, ConfigError> {
+        Ok(Encryption::default())
     }
 }
 

@@ -59,6 +59,21 @@ fn unsigned(integer: &[u8]) -> &[u8] {
     integer.strip_prefix(&[0]).unwrap_or(integer)
 }
 
+impl SigningKey {
+    /// Keys as the certification suite of the OpenID Foundation publishes them: two RSA, two P-256, one secp256k1 and
+    /// one Ed25519 signing key without `alg`, and two encryption keys.
+    #[must_use]
+    pub fn certification_suite() -> Vec<Self> {
+        let signing = ["RS256", "RS256", "ES256", "ES256", "ES256K", "EdDSA"].map(Self::generate);
+        let encryption = [("RS256", "RSA-OAEP"), ("ES256", "ECDH-ES")].map(|(family, alg)| {
+            Self::generate(family)
+                .with_jwk_member("use", "enc")
+                .with_jwk_member("alg", alg)
+        });
+        signing.into_iter().chain(encryption).collect()
+    }
+}
+
 /// An RSA public key as a PEM file, for tests of key confusion.
 pub(super) fn rsa_public_pem(key: &SigningKey) -> Option<String> {
     let Pair::Rsa(pair) = key.pair() else {

@@ -2,27 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
 use aws_lc_rs::{hmac, rand};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::jwk;
-
-/// RSA keys are slow to make (about a tenth of a second), so the first ones of a process come ready-made.
-const READY_RSA_KEYS: &str = include_str!("rsa_test_keys.txt");
-
-static NEXT_RSA_KEY: AtomicUsize = AtomicUsize::new(0);
+use super::rsa_pool::RsaKey;
 
 /// A private key of a test provider. Clones share the key.
 ///
 /// It has a random `kid`, and its JWK has `use: sig` and no `alg`, so that an RSA key signs `RS*` and `PS*` alike.
-/// **For tests only:** the first eight RSA keys of a process are published with this crate.
+/// **For tests only:** most of the RSA keys are published with this crate.
 #[derive(Clone)]
 pub struct SigningKey {
     pair: Arc<Pair>,
@@ -31,7 +25,7 @@ pub struct SigningKey {
 }
 
 pub(super) enum Pair {
-    Rsa(RsaKeyPair),
+    Rsa(RsaKey),
     Ec(EcdsaKeyPair, &'static Curve),
     Ed25519(Ed25519KeyPair),
     Secret(Vec<u8>),
@@ -67,7 +61,8 @@ static SECP256K1: Curve = Curve {
 impl SigningKey {
     /// A key for this `alg`: `RS256/384/512`, `PS256/384/512`, `ES256/384/512`, `ES256K`, `EdDSA`, `Ed25519`.
     ///
-    /// No two calls in one process return the same key.
+    /// No two keys that are alive in a process at the same time are the same; an RSA key that was dropped may come back
+    /// later under another `kid`.
     ///
     /// # Panics
     ///
@@ -75,7 +70,7 @@ impl SigningKey {
     #[must_use]
     pub fn generate(alg: &str) -> Self {
         let pair = match alg {
-            "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => Pair::Rsa(next_rsa_key()),
+            "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => Pair::Rsa(RsaKey::lease()),
             "ES256" => ec(&P256),
             "ES384" => ec(&P384),
             "ES512" => ec(&P521),
@@ -104,7 +99,8 @@ impl SigningKey {
         };
         let pair = match alg {
             "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => {
-                Pair::Rsa(RsaKeyPair::from_pkcs8(der).expect(OURS))
+                let pair = RsaKeyPair::from_pkcs8(der).expect(OURS);
+                Pair::Rsa(RsaKey::own(pair))
             }
             "ES256" => ec(&P256),
             "ES384" => ec(&P384),
@@ -242,18 +238,6 @@ impl fmt::Debug for SigningKey {
 fn ec(curve: &'static Curve) -> Pair {
     let pair = EcdsaKeyPair::generate(curve.signing).expect("a key can be generated");
     Pair::Ec(pair, curve)
-}
-
-fn next_rsa_key() -> RsaKeyPair {
-    let index = NEXT_RSA_KEY.fetch_add(1, Ordering::Relaxed);
-    let ready = READY_RSA_KEYS.lines().filter(|line| !line.starts_with('#'));
-    match ready.into_iter().nth(index) {
-        Some(line) => {
-            let der = STANDARD.decode(line).expect("the file holds base64");
-            RsaKeyPair::from_pkcs8(&der).expect("the file holds keys")
-        }
-        None => RsaKeyPair::generate(KeySize::Rsa2048).expect("a key can be generated"),
-    }
 }
 
 fn rsa_encoding(alg: &str) -> Option<&'static signature::RsaSignatureEncoding> {

@@ -40,14 +40,24 @@ impl TokenMint {
     /// [`ClientId`](crate::ClientId).
     #[must_use]
     pub fn new(issuer: impl fmt::Display, client_id: impl fmt::Display) -> Self {
-        let mut keys: Vec<_> = ["RS256", "ES256", "ES384", "ES512", "EdDSA"]
-            .map(SigningKey::generate)
-            .into();
-        keys.push(encryption_key());
+        Self::from_parts(
+            issuer.to_string(),
+            client_id.to_string(),
+            Arc::new(SystemClock),
+            default_keys(),
+        )
+    }
+
+    pub(super) fn from_parts(
+        issuer: String,
+        client_id: String,
+        clock: Arc<dyn Clock>,
+        keys: Vec<SigningKey>,
+    ) -> Self {
         Self {
-            issuer: issuer.to_string(),
-            client_id: client_id.to_string(),
-            clock: Arc::new(SystemClock),
+            issuer,
+            client_id,
+            clock,
             keys,
             secret: None,
             alg: "RS256".to_owned(),
@@ -162,6 +172,19 @@ impl fmt::Debug for TokenMint {
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
+}
+
+/// A signing key of each family.
+pub(super) fn fresh_signing_keys() -> Vec<SigningKey> {
+    ["RS256", "ES256", "ES384", "ES512", "EdDSA"]
+        .map(SigningKey::generate)
+        .into()
+}
+
+pub(super) fn default_keys() -> Vec<SigningKey> {
+    let mut keys = fresh_signing_keys();
+    keys.push(encryption_key());
+    keys
 }
 
 /// One for the whole process: nobody may take a signature of it, so it does not matter whose it is.

@@ -25,3 +25,6 @@ pub use id_token::{IdTokenRefusal, check_id_token};
 pub use logout_token::LogoutToken;
 pub(crate) use parsed::ParsedToken;
 pub use policy::TokenPolicy;
+
+#[cfg(test)]
+mod tests;

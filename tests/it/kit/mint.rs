@@ -91,11 +91,10 @@ fn a_published_key_has_no_private_member() {
 }
 
 #[test]
-fn no_two_keys_are_the_same() {
-    let keys: HashSet<_> = (0..10)
-        .map(|_| SigningKey::generate("RS256").jwk()["n"].to_string())
-        .collect();
-    assert_eq!(keys.len(), 10);
+fn no_two_living_keys_are_the_same() {
+    let keys: Vec<_> = (0..10).map(|_| SigningKey::generate("RS256")).collect();
+    let moduli: HashSet<_> = keys.iter().map(|key| key.jwk()["n"].to_string()).collect();
+    assert_eq!(moduli.len(), 10);
 }
 
 #[test]

@@ -1,4 +1,12 @@
 //! The test kit itself: its tokens verify, its breakages break, its provider behaves as told.
 
+mod application;
+mod browser;
+mod deliver;
+mod fault;
+mod flow;
+mod http;
+mod keys;
 mod mint;
-pub(crate) mod verify;
+mod refusals;
+mod verify;

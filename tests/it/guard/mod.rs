@@ -1,0 +1,8 @@
+//! The per-request check: who gets in, who does not, and what the application can still do.
+
+mod after;
+mod bodies;
+mod book;
+mod decision;
+mod rig;
+mod sockets;

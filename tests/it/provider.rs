@@ -1,0 +1,358 @@
+//! What a provider, a client and a registration may look like.
+
+use tower_backchannel_logout::jose::{Algorithm, ClientSecret, JwkSet};
+use tower_backchannel_logout::provider::{
+    Client, LogoutRegistration, Profile, Provider, ProviderBuilder, Providers,
+};
+
+const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"411s40N_jMmVWje0P03GY53cBKU9NQ2LVHf16Jj041Y"}]}"#;
+
+fn client() -> Client {
+    Client::builder("orders-web").build().unwrap()
+}
+
+fn builder(issuer: &str) -> ProviderBuilder {
+    Provider::builder(issuer)
+        .with_static_keys(JwkSet::parse(KEYS.as_bytes()).unwrap())
+        .with_client(client())
+}
+
+fn provider(issuer: &str) -> Provider {
+    builder(issuer).build().unwrap()
+}
+
+#[test]
+fn a_client_expects_rs256_unless_told_otherwise() {
+    // BCL-38
+    assert_eq!(client().algorithm(), Algorithm::Rs256);
+    let es256 = Client::builder("c").with_algorithm(Algorithm::Es256);
+    assert_eq!(es256.build().unwrap().algorithm(), Algorithm::Es256);
+}
+
+#[test]
+fn none_cannot_be_configured() {
+    // BCL-40
+    for name in ["none", "NONE", "nOnE", ""] {
+        assert!(Algorithm::parse(name).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn an_hmac_algorithm_needs_a_secret_as_long_as_the_hash() {
+    // BCL-41
+    for (algorithm, least) in [
+        (Algorithm::Hs256, 32),
+        (Algorithm::Hs384, 48),
+        (Algorithm::Hs512, 64),
+    ] {
+        let build = |length: usize| {
+            let secret = ClientSecret::parse("x".repeat(length))?;
+            Client::builder("c")
+                .with_algorithm(algorithm)
+                .with_client_secret(secret)
+                .build()
+        };
+        assert!(build(least).is_ok());
+        assert_eq!(build(least - 1).unwrap_err().field(), "client_secret");
+        let without = Client::builder("c").with_algorithm(algorithm).build();
+        assert_eq!(without.unwrap_err().field(), "client_secret");
+    }
+}
+
+#[test]
+fn a_public_key_algorithm_takes_no_secret() {
+    // BCL-41
+    let secret = ClientSecret::parse("x".repeat(64)).unwrap();
+    let refused = Client::builder("c").with_client_secret(secret).build();
+    assert_eq!(refused.unwrap_err().field(), "algorithm");
+}
+
+#[test]
+fn a_provider_needs_a_client_and_no_client_twice() {
+    // BCL-38
+    let none = Provider::builder("https://op.example").build();
+    assert_eq!(none.unwrap_err().field(), "client");
+    let twice = builder("https://op.example").with_client(client()).build();
+    assert_eq!(twice.unwrap_err().field(), "client");
+}
+
+#[test]
+fn issuer_and_jwks_uri_are_https() {
+    // BCL-30, BCL-33
+    for bad in ["http://op.example", "op.example", "https://op.example?a"] {
+        assert_eq!(builder(bad).build().unwrap_err().field(), "issuer");
+    }
+    #[cfg(feature = "client")]
+    for bad in ["http://op.example/jwks", "/jwks", "file:///jwks"] {
+        let refused = builder("https://op.example").with_jwks_uri(bad).build();
+        assert_eq!(refused.unwrap_err().field(), "jwks_uri");
+    }
+}
+
+#[test]
+fn a_static_set_needs_a_usable_key() {
+    let empty = JwkSet::parse(br#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#).unwrap();
+    let refused = builder("https://op.example")
+        .with_static_keys(empty)
+        .build();
+    assert_eq!(refused.unwrap_err().field(), "static_keys");
+}
+
+#[test]
+fn a_provider_is_found_by_its_exact_issuer_alone() {
+    // BCL-42
+    let providers = Providers::from_iter([
+        provider("https://op.example"),
+        provider("https://op.example/"),
+    ]);
+    for known in ["https://op.example", "https://op.example/"] {
+        assert_eq!(providers.find(known).unwrap().issuer().as_str(), known);
+    }
+    for unknown in [
+        "",
+        "https://OP.example",
+        "https://op.example//",
+        "https://op.example/.",
+        "HTTPS://op.example",
+    ] {
+        assert!(providers.find(unknown).is_none(), "{unknown}");
+    }
+}
+
+#[test]
+fn providers_come_and_go_while_others_look() {
+    // BCL-42
+    let providers = Providers::from(provider("https://stays.example"));
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let providers = providers.clone();
+            scope.spawn(move || {
+                let issuer = format!("https://op{worker}.example");
+                for _ in 0..100 {
+                    assert!(providers.insert(provider(&issuer)).is_none());
+                    assert!(providers.insert(provider(&issuer)).is_some());
+                    assert!(providers.find("https://stays.example").is_some());
+                    assert!(providers.remove(&issuer).is_some());
+                    assert!(providers.find(&issuer).is_none());
+                    assert!(providers.remove(&issuer).is_none());
+                }
+            });
+        }
+    });
+    assert_eq!(providers.all().len(), 1);
+}
+
+#[test]
+fn a_removed_provider_goes_on_serving_those_who_found_it() {
+    // BCL-42
+    let providers = Providers::from(provider("https://op.example"));
+    let found = providers.find("https://op.example").unwrap();
+    providers.remove("https://op.example");
+    assert!(found.health().usable);
+}
+
+#[test]
+fn only_the_profile_that_needs_it_takes_a_token_from_the_query() {
+    // BCL-10
+    let accepts = |profile| {
+        let client = Client::builder("c").with_profile(profile).build().unwrap();
+        client.accepts_token_in_query()
+    };
+    assert!(accepts(Profile::ApereoCas));
+    for profile in [Profile::Standard, Profile::Keycloak, Profile::Strict] {
+        assert!(!accepts(profile), "{profile:?}");
+    }
+    let by_name = Client::builder("c")
+        .with_token_in_query(false)
+        .with_profile(Profile::ApereoCas);
+    assert!(!by_name.build().unwrap().accepts_token_in_query());
+}
+
+#[test]
+fn the_strict_profile_is_the_strict_policy() {
+    // BCL-174
+    let strict = Client::builder("c")
+        .with_profile(Profile::Strict)
+        .build()
+        .unwrap();
+    assert_eq!(
+        *strict.policy(),
+        tower_backchannel_logout::token::TokenPolicy::strict()
+    );
+    assert_ne!(*client().policy(), *strict.policy());
+}
+
+#[test]
+fn the_logout_uri_is_absolute_without_fragment_and_keeps_its_query() {
+    // BCL-36
+    for bad in [
+        "",
+        "/logout",
+        "rp.example/logout",
+        "https://",
+        "https://rp.example/#x",
+        "https://rp.example/#",
+        "ftp://rp.example/",
+        "mailto:a@rp.example",
+    ] {
+        let error = LogoutRegistration::parse(bad).unwrap_err();
+        assert_eq!(error.field(), "backchannel_logout_uri", "{bad}");
+    }
+    let kept = LogoutRegistration::parse("https://rp.example/logout?tenant=a%20b").unwrap();
+    assert_eq!(kept.url(), "https://rp.example/logout?tenant=a%20b");
+    assert!(!kept.is_plain_http());
+}
+
+#[test]
+fn a_logout_uri_of_plain_http_is_taken_with_a_warning() {
+    // BCL-36
+    let plain = LogoutRegistration::parse("http://rp.internal/logout").unwrap();
+    assert!(plain.is_plain_http());
+}
+
+#[test]
+fn the_registration_serialises_to_its_two_members() {
+    // BCL-37
+    let registration = LogoutRegistration::parse("https://rp.example/l?a=b").unwrap();
+    assert_eq!(
+        serde_json::to_value(&registration).unwrap(),
+        serde_json::json!({
+            "backchannel_logout_uri": "https://rp.example/l?a=b",
+            "backchannel_logout_session_required": false,
+        })
+    );
+    let required = serde_json::to_value(registration.with_session_required(true)).unwrap();
+    assert_eq!(required["backchannel_logout_session_required"], true);
+}
+
+#[cfg(feature = "client")]
+mod check {
+    use super::*;
+    use crate::wire::{Reply, Wire};
+    use serde_json::{Value, json};
+    use tower_backchannel_logout::provider::{Report, Severity};
+
+    /// What the report says when the metadata has these members besides `issuer` and `jwks_uri`.
+    async fn report(members: Value) -> Report {
+        report_for(client(), members).await
+    }
+
+    async fn report_for(client: Client, members: Value) -> Report {
+        let wire = Wire::start(Reply::Hang).await;
+        let mut metadata = json!({ "issuer": wire.url(""), "jwks_uri": wire.url("/jwks") });
+        for (name, value) in members.as_object().unwrap() {
+            metadata[name] = value.clone();
+        }
+        wire.answer_by_path(move |path| match path {
+            "/jwks" => Reply::Ok(KEYS.to_owned()),
+            _ => Reply::Ok(metadata.to_string()),
+        });
+        let provider = Provider::builder(wire.url("")).with_client(client);
+        provider.build().unwrap().check().await
+    }
+
+    fn good() -> Value {
+        json!({
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
+            "id_token_signing_alg_values_supported": ["RS256"],
+        })
+    }
+
+    fn but(member: &str, value: Value) -> Value {
+        let mut members = good();
+        members[member] = value;
+        members
+    }
+
+    #[tokio::test]
+    async fn there_is_nothing_to_mend_when_all_fits() {
+        // BCL-34, BCL-35, BCL-39
+        let report = report(good()).await;
+        assert_eq!(report.findings, []);
+        assert_eq!(
+            report.to_string(),
+            "back-channel logout is ready: nothing to mend"
+        );
+    }
+
+    #[tokio::test]
+    async fn missing_support_is_a_warning() {
+        // BCL-34
+        for value in [Value::Null, json!(false), json!("true"), json!(1)] {
+            let report = report(but("backchannel_logout_supported", value)).await;
+            assert!(report.has("logout_not_advertised"));
+            assert!(report.is_ok());
+        }
+        let mut absent = good();
+        absent
+            .as_object_mut()
+            .unwrap()
+            .remove("backchannel_logout_supported");
+        assert!(report(absent).await.has("logout_not_advertised"));
+    }
+
+    #[tokio::test]
+    async fn missing_session_support_says_that_sid_may_be_absent() {
+        // BCL-35
+        for value in [Value::Null, json!(false)] {
+            let report = report(but("backchannel_logout_session_supported", value)).await;
+            assert!(report.has("sid_not_advertised"));
+            assert!(report.to_string().contains("sid may be absent"));
+        }
+        let mut absent = good();
+        absent
+            .as_object_mut()
+            .unwrap()
+            .remove("backchannel_logout_session_supported");
+        assert!(report(absent).await.has("sid_not_advertised"));
+    }
+
+    #[tokio::test]
+    async fn the_algorithms_of_the_metadata_only_warn() {
+        // BCL-39
+        const LIST: &str = "id_token_signing_alg_values_supported";
+        let many = json!(["none", "RS256", "ES256", 7, null, "HS256"]);
+        assert!(!report(but(LIST, many)).await.has("algorithm_not_offered"));
+        let other = report(but(LIST, json!(["none", "ES256"]))).await;
+        assert!(other.has("algorithm_not_offered") && !other.is_ok());
+        assert!(
+            report(but(LIST, Value::Null))
+                .await
+                .has("algorithms_unknown")
+        );
+        let ed = Client::builder("c")
+            .with_algorithm(Algorithm::EdDsa)
+            .build()
+            .unwrap();
+        let report = report_for(ed, but(LIST, json!(["Ed25519"]))).await;
+        assert!(!report.has("algorithm_not_offered"));
+    }
+
+    #[tokio::test]
+    async fn a_foreign_issuer_is_a_problem_and_says_what_to_do() {
+        // BCL-32
+        let report = report(but("issuer", json!("https://other.example"))).await;
+        let finding = &report.findings[0];
+        assert_eq!(
+            (finding.code, finding.severity),
+            ("wrong_issuer", Severity::Problem)
+        );
+        assert!(finding.mend.contains("exactly"));
+    }
+
+    #[tokio::test]
+    async fn a_jwks_uri_that_is_not_https_is_a_problem() {
+        // BCL-33
+        let report = report(but("jwks_uri", json!("http://op.example/jwks"))).await;
+        assert!(report.has("jwks_uri") && report.has("keys_unavailable"));
+        assert!(!report.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_op_without_metadata_is_only_a_note_when_the_keys_are_given() {
+        let wire = Wire::start(Reply::Ok("{}".to_owned())).await;
+        let report = builder(&wire.url("")).build().unwrap().check().await;
+        assert!(report.has("no_metadata") && report.is_ok());
+    }
+}
