@@ -37,9 +37,13 @@ pub(crate) fn router(
     let store = Arc::new(MemoryStore::default());
 
     // The provider whose Logout Tokens count, and how it signs them. Its keys are found by discovery.
-    let mut client = Client::builder(&settings.client_id)
-        .with_algorithm(Algorithm::parse(&settings.alg)?);
-    if let Some(secret) = settings.client_secret.as_deref().filter(|_| settings.alg.starts_with("HS")) {
+    let mut client =
+        Client::builder(&settings.client_id).with_algorithm(Algorithm::parse(&settings.alg)?);
+    if let Some(secret) = settings
+        .client_secret
+        .as_deref()
+        .filter(|_| settings.alg.starts_with("HS"))
+    {
         client = client.with_client_secret(ClientSecret::parse(secret)?);
     }
     let provider = Provider::builder(&settings.issuer)
@@ -79,8 +83,8 @@ pub(crate) async fn serve(
         let _ = stream.set_nodelay(true);
     });
     let (mut stop, mut drained) = (shutdown.clone(), shutdown);
-    let server = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stop.requested().await });
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(async move { stop.requested().await });
     tokio::select! {
         outcome = server.into_future() => outcome,
         () = drained.drained() => Ok(()),

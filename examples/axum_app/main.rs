@@ -24,7 +24,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let args = Args::from_command_line("axum_app", "127.0.0.1:3000");
     let listener = TcpListener::bind(&args.listen).await?;
     let address = listener.local_addr()?;
-    let settings = args.into_settings(address, Brand::new("axum app", "A relying party on axum", 200));
+    let settings = args.into_settings(
+        address,
+        Brand::new("axum app", "A relying party on axum", 200),
+    );
     let shutdown = Shutdown::on_signal();
     let router = app::router(settings, shutdown.clone())?;
     println!("listening on http://{address}");

@@ -74,7 +74,11 @@ impl Stage {
         let hyper = hyper_app::service(settings(&lumen, &fjord, &provider)?, shutdown.clone())?;
 
         let mut servers = JoinSet::new();
-        servers.spawn(axum_app::serve(provider_listener, op.router(), shutdown.clone()));
+        servers.spawn(axum_app::serve(
+            provider_listener,
+            op.router(),
+            shutdown.clone(),
+        ));
         servers.spawn(axum_app::serve(fjord_listener, axum, shutdown.clone()));
         servers.spawn(serve::serve(lumen_listener, hyper, shutdown.clone()));
         Ok(Self {

@@ -36,7 +36,9 @@ pub(crate) fn service(
 ) -> Result<
     impl Service<
         Request<Incoming>,
-        Response = Response<impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static>,
+        Response = Response<
+            impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+        >,
         Error = Infallible,
         Future: Send,
     > + Clone
@@ -48,9 +50,13 @@ pub(crate) fn service(
     let store = Arc::new(MemoryStore::default());
 
     // The provider whose Logout Tokens count, and how it signs them. Its keys are found by discovery.
-    let mut client = Client::builder(&settings.client_id)
-        .with_algorithm(Algorithm::parse(&settings.alg)?);
-    if let Some(secret) = settings.client_secret.as_deref().filter(|_| settings.alg.starts_with("HS")) {
+    let mut client =
+        Client::builder(&settings.client_id).with_algorithm(Algorithm::parse(&settings.alg)?);
+    if let Some(secret) = settings
+        .client_secret
+        .as_deref()
+        .filter(|_| settings.alg.starts_with("HS"))
+    {
         client = client.with_client_secret(ClientSecret::parse(secret)?);
     }
     let provider = Provider::builder(&settings.issuer)
@@ -164,7 +170,9 @@ fn not_allowed(methods: &str) -> Response<Body> {
 
 fn redirect(status: StatusCode, location: &str, set_cookie: &str) -> Response<Body> {
     let head = Response::builder().status(status);
-    let head = head.header(LOCATION, location).header(SET_COOKIE, set_cookie);
+    let head = head
+        .header(LOCATION, location)
+        .header(SET_COOKIE, set_cookie);
     respond(head, Empty::new().boxed())
 }
 

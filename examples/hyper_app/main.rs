@@ -8,9 +8,9 @@
 //! back-channel logout URI. The part about this crate is in `app.rs`.
 
 mod app;
-mod serve;
 #[path = "../shared/args.rs"]
 mod args;
+mod serve;
 #[path = "../shared/mod.rs"]
 mod shared;
 
@@ -25,7 +25,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let args = Args::from_command_line("hyper_app", "127.0.0.1:3001");
     let listener = TcpListener::bind(&args.listen).await?;
     let address = listener.local_addr()?;
-    let settings = args.into_settings(address, Brand::new("hyper app", "A relying party on hyper", 28));
+    let settings = args.into_settings(
+        address,
+        Brand::new("hyper app", "A relying party on hyper", 28),
+    );
     let shutdown = Shutdown::on_signal();
     let service = app::service(settings, shutdown.clone())?;
     println!("listening on http://{address}");

@@ -56,7 +56,9 @@ impl Args {
             client_id: self.client_id,
             client_secret: self.client_secret,
             alg: self.alg,
-            public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
+            public_url: self
+                .public_url
+                .unwrap_or_else(|| format!("http://{address}")),
             brand,
         }
     }
@@ -106,7 +108,9 @@ fn check_store(store: &str) -> Result<(), String> {
         "postgres" | "postgresql" => "postgres",
         "sqlite" => "sqlite",
         _ => {
-            return Err("--store is none of memory, redis://…, postgres://…, sqlite:PATH".to_owned());
+            return Err(
+                "--store is none of memory, redis://…, postgres://…, sqlite:PATH".to_owned(),
+            );
         }
     };
     Err(format!("--store: built without feature {feature}"))

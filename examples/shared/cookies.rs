@@ -6,6 +6,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::COOKIE;
 
+/// How long a random id is, in bytes.
+pub(crate) const ID_LENGTH: usize = 43;
+
 /// 256 random bits, as text that fits into a cookie or a URL.
 pub(crate) fn random_id() -> String {
     let mut bytes = [0_u8; 32];

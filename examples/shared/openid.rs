@@ -6,8 +6,8 @@ use std::time::Instant;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClientAuthMethod,
     CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
-    CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken,
-    CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken, CoreRevocationErrorResponse,
+    CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
     AdditionalClaims, AuthType, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
@@ -89,8 +89,15 @@ pub(crate) struct OpenId {
 
 #[derive(Default)]
 struct Discovered {
-    client: Option<(Instant, Arc<(Client, Vec<Scope>)>)>,
+    provider: Option<Arc<Provider>>,
     failed_at: Option<Instant>,
+}
+
+/// What discovery found.
+struct Provider {
+    client: Client,
+    scopes: Vec<Scope>,
+    asked_at: Instant,
 }
 
 impl OpenId {
@@ -121,16 +128,16 @@ impl OpenId {
 
     /// Where to send the browser, and what to remember until it comes back.
     pub(crate) async fn begin(&self) -> Result<Begun, OpenIdError> {
-        let client = self.client(None).await?;
-        let (client, scopes) = &*client;
+        let provider = self.provider(None).await?;
         let (challenge, pkce_verifier) = PkceCodeChallenge::new_random_sha256();
-        let (url, state, nonce) = client
+        let (url, state, nonce) = provider
+            .client
             .authorize_url(
                 CoreAuthenticationFlow::AuthorizationCode,
                 CsrfToken::new_random,
                 Nonce::new_random,
             )
-            .add_scopes(scopes.iter().cloned())
+            .add_scopes(provider.scopes.iter().cloned())
             .set_pkce_challenge(challenge)
             .url();
         Ok(Begun {
@@ -148,10 +155,10 @@ impl OpenId {
         nonce: &Nonce,
         pkce_verifier: PkceCodeVerifier,
     ) -> Result<Claims, OpenIdError> {
-        let client = self.client(None).await?;
+        let provider = self.provider(None).await?;
         let begun_at = Instant::now();
-        let token = client
-            .0
+        let token = provider
+            .client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(refused)?
             .set_pkce_verifier(pkce_verifier)
@@ -164,12 +171,12 @@ impl OpenId {
         let Some(id_token) = token.extra_fields().id_token() else {
             return Err(OpenIdError::Refused("there is no ID Token".into()));
         };
-        if let Ok(claims) = self.verify(&client.0, id_token, nonce) {
+        if let Ok(claims) = self.verify(&provider.client, id_token, nonce) {
             return Ok(claims);
         }
         // The provider may have changed its keys since discovery: ask once more, then decide.
-        let fresh = self.client(Some(begun_at)).await?;
-        self.verify(&fresh.0, id_token, nonce)
+        let fresh = self.provider(Some(begun_at)).await?;
+        self.verify(&fresh.client, id_token, nonce)
     }
 
     fn verify(&self, client: &Client, token: &Token, nonce: &Nonce) -> Result<Claims, OpenIdError> {
@@ -180,27 +187,20 @@ impl OpenId {
     }
 
     /// The discovered provider; asked again when what is known is from before `newer_than`.
-    async fn client(
-        &self,
-        newer_than: Option<Instant>,
-    ) -> Result<Arc<(Client, Vec<Scope>)>, OpenIdError> {
+    async fn provider(&self, newer_than: Option<Instant>) -> Result<Arc<Provider>, OpenIdError> {
         let asked_at = Instant::now();
         let mut discovered = self.discovered.lock().await;
-        if let Some((at, client)) = &discovered.client
-            && newer_than.is_none_or(|newer_than| *at >= newer_than)
+        if let Some(provider) = &discovered.provider
+            && newer_than.is_none_or(|newer_than| provider.asked_at >= newer_than)
         {
-            return Ok(Arc::clone(client));
+            return Ok(Arc::clone(provider));
         }
         // Whoever waited for an attempt that failed shares its outcome.
         if discovered.failed_at.is_some_and(|at| at >= asked_at) {
             return Err(OpenIdError::Unreachable("discovery just failed".into()));
         }
         match self.discover().await {
-            Ok(client) => {
-                let client = Arc::new(client);
-                discovered.client = Some((asked_at, Arc::clone(&client)));
-                Ok(client)
-            }
+            Ok(provider) => Ok(Arc::clone(discovered.provider.insert(Arc::new(provider)))),
             Err(error) => {
                 discovered.failed_at = Some(Instant::now());
                 Err(error)
@@ -208,7 +208,8 @@ impl OpenId {
         }
     }
 
-    async fn discover(&self) -> Result<(Client, Vec<Scope>), OpenIdError> {
+    async fn discover(&self) -> Result<Provider, OpenIdError> {
+        let asked_at = Instant::now();
         let issuer = IssuerUrl::new(self.issuer.clone()).map_err(refused)?;
         let metadata = CoreProviderMetadata::discover_async(issuer, &self.http)
             .await
@@ -234,7 +235,11 @@ impl OpenId {
         )
         .set_redirect_uri(redirect_uri)
         .set_auth_type(auth_type);
-        Ok((client, scopes))
+        Ok(Provider {
+            client,
+            scopes,
+            asked_at,
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use tower_backchannel_logout::session::{
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 
 use super::brand::Brand;
-use super::cookies::{Cookie, random_id};
+use super::cookies::{Cookie, ID_LENGTH, random_id};
 use super::openid::{Claims, OpenId, OpenIdError};
 use super::pending::{PendingLogin, PendingLogins};
 use super::shutdown::Shutdown;
@@ -81,7 +81,11 @@ pub(crate) struct Begun {
 }
 
 impl<St: SessionRegistry> RelyingParty<St> {
-    pub(crate) fn new(settings: Settings, store: Arc<St>, shutdown: Shutdown) -> Result<Self, String> {
+    pub(crate) fn new(
+        settings: Settings,
+        store: Arc<St>,
+        shutdown: Shutdown,
+    ) -> Result<Self, String> {
         let openid = OpenId::new(
             settings.issuer.as_str(),
             settings.client_id.as_str(),
@@ -111,8 +115,8 @@ impl<St: SessionRegistry> RelyingParty<St> {
         let begun = self.openid.begin().await?;
         // One cookie a browser, so that two tabs can sign in at a time.
         let browser = match self.login_cookie.read(headers) {
-            Some(browser) => browser.to_owned(),
-            None => random_id(),
+            Some(browser) if browser.len() == ID_LENGTH => browser.to_owned(),
+            _ => random_id(),
         };
         let set_cookie = self.login_cookie.store(&browser);
         let login = PendingLogin {
@@ -140,7 +144,10 @@ impl<St: SessionRegistry> RelyingParty<St> {
             .and_then(|(state, browser)| self.logins.take(state, browser))
             .ok_or(LoginError::NotBegunHere)?;
         // Another provider's answer is not for this login (RFC 9207).
-        if answer.get("iss").is_some_and(|iss| *iss != self.openid.issuer) {
+        if answer
+            .get("iss")
+            .is_some_and(|iss| *iss != self.openid.issuer)
+        {
             return Err(LoginError::NotBegunHere);
         }
         let Some(code) = answer.get("code") else {
@@ -158,7 +165,9 @@ impl<St: SessionRegistry> RelyingParty<St> {
         }
         let value = random_id();
         let id = SessionId::parse(value.as_str()).map_err(store_error)?;
-        let expires_at = SystemClock::default().now().saturating_add(SESSION_LIFETIME);
+        let expires_at = SystemClock::default()
+            .now()
+            .saturating_add(SESSION_LIFETIME);
         let session = NewSession::new(id.clone(), self.identity(&claims)?, expires_at);
         match self.store.register(session).await.map_err(store_error)? {
             Registration::Registered => {}
@@ -198,7 +207,10 @@ impl<St: SessionRegistry> RelyingParty<St> {
 
     async fn end(&self, id: &SessionId) -> Result<(), LoginError> {
         self.store.unregister(id).await.map_err(store_error)?;
-        self.names.lock().expect("no panic under the lock").remove(id);
+        self.names
+            .lock()
+            .expect("no panic under the lock")
+            .remove(id);
         Ok(())
     }
 

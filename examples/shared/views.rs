@@ -16,35 +16,35 @@ const HOME_SCRIPT: &str = include_str!("pages/home.js");
 
 impl<St: SessionRegistry> RelyingParty<St> {
     /// `GET /`: who is signed in.
-    pub(crate) fn home(&self, session: Option<&LiveSession>) -> Response<String> {
-        let Some(session) = session else {
+    pub(crate) fn home(&self, live: Option<&LiveSession>) -> Response<String> {
+        let Some(live) = live else {
             return self.home_page(None, "You are not signed in here.");
         };
-        let identity = session.identity();
-        let sub = identity.subject().as_str();
-        let name = session.id().and_then(|id| self.name(id));
+        let session = live.session();
+        let name = live.id().and_then(|id| self.name(id));
         let person = Person {
-            name: name.as_deref().unwrap_or(sub),
-            sub,
-            sid: identity.sid().map(|sid| sid.as_str()),
+            name: name.as_deref().unwrap_or(session.subject()),
+            sub: session.subject(),
+            sid: session.sid(),
         };
         self.home_page(Some(person), "")
     }
 
     /// `GET /me`: the claims of the session.
-    pub(crate) fn me(&self, session: &LiveSession) -> Value {
-        let identity = session.identity();
+    pub(crate) fn me(&self, live: &LiveSession) -> Value {
+        let session = live.session();
         json!({
-            "iss": identity.issuer().as_str(),
-            "sub": identity.subject().as_str(),
-            "sid": identity.sid().map(|sid| sid.as_str()),
+            "iss": session.issuer().as_str(),
+            "sub": session.subject(),
+            "sid": session.sid(),
         })
     }
 
     /// What the guard answers in the place of a page: the start page shows itself without a session.
     pub(crate) fn rejected(&self, rejection: Rejection, path: &str) -> Response<Bytes> {
         let mut answer = if path == "/" && rejection.status() == StatusCode::UNAUTHORIZED {
-            self.home_page(None, "Your session has ended.").map(Bytes::from)
+            self.home_page(None, "Your session has ended.")
+                .map(Bytes::from)
         } else {
             rejection.response()
         };

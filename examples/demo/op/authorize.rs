@@ -36,15 +36,16 @@ pub(super) async fn authorize(
     Query(request): Query<Fields>,
     headers: HeaderMap,
 ) -> AnyResponse {
-    let client = match known_client(&op, &request) {
-        Ok(client) => client,
-        Err(problem) => return problem.into_response(),
+    let Some(client) = known_client(&op, &request) else {
+        return nobody_asked(&op).into_response();
     };
     let is = |name: &str, value: &str| request.get(name).is_some_and(|v| v == value);
     if !is("response_type", "code") {
         return back(&op, client, &request, "error", "unsupported_response_type");
     }
-    let openid = request.get("scope").is_some_and(|s| s.split(' ').any(|s| s == "openid"));
+    let openid = request
+        .get("scope")
+        .is_some_and(|s| s.split(' ').any(|s| s == "openid"));
     if !openid || !is("code_challenge_method", "S256") || !request.contains_key("code_challenge") {
         return back(&op, client, &request, "error", "invalid_request");
     }
@@ -65,9 +66,8 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     Form(request): Form<Fields>,
 ) -> AnyResponse {
-    let client = match known_client(&op, &request) {
-        Ok(client) => client,
-        Err(problem) => return problem.into_response(),
+    let Some(client) = known_client(&op, &request) else {
+        return nobody_asked(&op).into_response();
     };
     let account = request.get("account").and_then(|id| Account::find(id));
     let Some(account) = account.filter(|_| is_from_here(&op, &headers)) else {
@@ -91,20 +91,22 @@ pub(super) async fn sign_in(
 
 /// A form of this provider's own pages.
 pub(super) fn is_from_here(op: &Op, headers: &HeaderMap) -> bool {
-    headers.get(header::ORIGIN).is_none_or(|origin| origin == op.issuer.as_str())
+    headers
+        .get(header::ORIGIN)
+        .is_none_or(|origin| origin == op.issuer.as_str())
+}
+
+fn known_client<'a>(op: &'a Op, request: &Fields) -> Option<&'a Client> {
+    let client = op.client(request.get("client_id")?)?;
+    (request.get("redirect_uri") == Some(&client.redirect_uri())).then_some(client)
 }
 
 /// Without a registered pair of client and address the browser is sent nowhere (RFC 6749, 4.1.2.1).
-fn known_client<'a>(op: &'a Op, request: &Fields) -> Result<&'a Client, Response<String>> {
-    request
-        .get("client_id")
-        .and_then(|id| op.client(id))
-        .filter(|client| request.get("redirect_uri") == Some(&client.redirect_uri()))
-        .ok_or_else(|| {
-            let text = "The application or the address to return to is not registered here.";
-            let status = StatusCode::BAD_REQUEST;
-            problem(&op.brand, status, "Nobody asked for this sign-in", text, "/", "Admin console")
-        })
+fn nobody_asked(op: &Op) -> Response<String> {
+    let heading = "Nobody asked for this sign-in";
+    let text = "The application or the address to return to is not registered here.";
+    let status = StatusCode::BAD_REQUEST;
+    problem(&op.brand, status, heading, text, "/", "Admin console")
 }
 
 fn with_code(op: &Op, client: &Client, request: &Fields, sid: String) -> AnyResponse {
@@ -122,7 +124,9 @@ fn with_code(op: &Op, client: &Client, request: &Fields, sid: String) -> AnyResp
 
 fn back(op: &Op, client: &Client, request: &Fields, name: &str, value: &str) -> AnyResponse {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair(name, value).append_pair("iss", &op.issuer);
+    query
+        .append_pair(name, value)
+        .append_pair("iss", &op.issuer);
     if let Some(state) = request.get("state") {
         query.append_pair("state", state);
     }
@@ -140,7 +144,10 @@ fn question(op: &Op, client: &Client, request: &Fields) -> Response<String> {
         .filter_map(|name| Some((*name, request.get(*name)?)))
         .map(|(name, value)| {
             let parts = [("name", Part::Text(name)), ("value", Part::Text(value))];
-            fill(r#"<input type="hidden" name="{{name}}" value="{{value}}">"#, &parts)
+            fill(
+                r#"<input type="hidden" name="{{name}}" value="{{value}}">"#,
+                &parts,
+            )
         })
         .collect();
     let choices: String = ACCOUNTS

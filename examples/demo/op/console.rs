@@ -115,7 +115,12 @@ pub(super) async fn clear_sessions(
     // On a task of its own: the applications are told even when whoever asked goes away.
     let sessions = ended.len();
     let telling = tokio::spawn(async move { op.tell(account, &ended).await });
-    let deliveries: Vec<Value> = telling.await.unwrap_or_default().iter().map(report).collect();
+    let deliveries: Vec<Value> = telling
+        .await
+        .unwrap_or_default()
+        .iter()
+        .map(report)
+        .collect();
     let answer = json!({
         "account": account.id,
         "endedSessions": sessions,
@@ -134,14 +139,22 @@ fn report(delivery: &Delivery) -> Value {
 }
 
 fn clear_path(account: &Account) -> String {
-    format!("/admin/api/v1/identityStores/{STORE}/accounts/{}/sessions", account.id)
+    format!(
+        "/admin/api/v1/identityStores/{STORE}/accounts/{}/sessions",
+        account.id
+    )
 }
 
 /// What changes, by the id of its element.
 fn parts(op: &Op) -> Value {
     let mut parts: Map<String, Value> = ACCOUNTS
         .iter()
-        .map(|account| (format!("sessions-{}", account.id), sessions(op, account).into()))
+        .map(|account| {
+            (
+                format!("sessions-{}", account.id),
+                sessions(op, account).into(),
+            )
+        })
         .collect();
     parts.insert("deliveries".to_owned(), deliveries(op).into());
     Value::Object(parts)
@@ -150,7 +163,10 @@ fn parts(op: &Op) -> Value {
 fn sessions(op: &Op, account: &Account) -> String {
     let items: String = op.read(|state| {
         let sessions = state.sessions_of(account);
-        sessions.iter().map(|session| session_item(op, session)).collect()
+        sessions
+            .iter()
+            .map(|session| session_item(op, session))
+            .collect()
     });
     match items.as_str() {
         "" => "<li class=\"none\">No sessions</li>".to_owned(),
@@ -166,7 +182,12 @@ fn session_item(op: &Op, session: &Session) -> String {
         .collect();
     let applications: String = applications
         .iter()
-        .map(|name| fill("<span class=\"pill live\">{{name}}</span>", &[("name", Part::Text(name))]))
+        .map(|name| {
+            fill(
+                "<span class=\"pill live\">{{name}}</span>",
+                &[("name", Part::Text(name))],
+            )
+        })
         .collect();
     let parts = [
         ("since", Part::Html(&time(session.since))),

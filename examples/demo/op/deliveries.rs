@@ -8,8 +8,8 @@ use axum::http::{Method, Request, header};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::state::{Account, MOST_DELIVERIES, Session, seconds};
 use super::Op;
+use super::state::{Account, MOST_DELIVERIES, Session, seconds};
 use crate::shared::cookies::random_id;
 
 const TOKEN_LIFETIME: u64 = 2 * 60;

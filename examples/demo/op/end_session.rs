@@ -35,7 +35,11 @@ pub(super) async fn ask(
         ("state", Part::Text(field("state"))),
     ];
     let title = format!("Sign out \u{b7} {}", op.brand.name);
-    let targets: Vec<&str> = op.clients.iter().map(|client| client.url.as_str()).collect();
+    let targets: Vec<&str> = op
+        .clients
+        .iter()
+        .map(|client| client.url.as_str())
+        .collect();
     let body = fill(PAGE, &parts);
     let page = Page {
         form_targets: &targets.join(" "),
@@ -82,7 +86,15 @@ fn leave(op: &Op, request: &Fields) -> Response {
         None => {
             let text = "You are signed out of the provider and of every application you used.";
             let heading = "You are signed out";
-            problem(&op.brand, StatusCode::OK, heading, text, "/", "Admin console").into_response()
+            problem(
+                &op.brand,
+                StatusCode::OK,
+                heading,
+                text,
+                "/",
+                "Admin console",
+            )
+            .into_response()
         }
     }
 }

@@ -21,6 +21,7 @@ impl SigningKey {
     /// A signed token of the given type: `JWT` or `logout+jwt`.
     pub(super) fn sign(&self, typ: &str, claims: &Value) -> String {
         let header = json!({"alg": ALG, "typ": typ, "kid": self.0.kid()});
-        self.0.sign_raw(ALG, &header.to_string(), &claims.to_string())
+        self.0
+            .sign_raw(ALG, &header.to_string(), &claims.to_string())
     }
 }

@@ -79,7 +79,8 @@ pub(super) struct State {
 impl State {
     /// Signs a customer in; answers the cookie's value.
     pub(super) fn begin(&mut self, account: &'static Account) -> String {
-        self.sessions.retain(|_, session| young(session.since, SESSION_LIFETIME));
+        self.sessions
+            .retain(|_, session| young(session.since, SESSION_LIFETIME));
         if self.sessions.len() >= MOST_SESSIONS {
             self.sessions.clear();
         }
@@ -121,12 +122,15 @@ impl State {
 
     /// Ends all sessions of a customer; answers them.
     pub(super) fn end_all(&mut self, account: &Account) -> Vec<Session> {
-        let ended = self.sessions.extract_if(|_, session| session.account.id == account.id);
+        let ended = self
+            .sessions
+            .extract_if(|_, session| session.account.id == account.id);
         ended.map(|(_, session)| session).collect()
     }
 
     pub(super) fn issue(&mut self, code: Code) -> String {
-        self.codes.retain(|_, code| young(code.issued_at, CODE_LIFETIME));
+        self.codes
+            .retain(|_, code| young(code.issued_at, CODE_LIFETIME));
         if self.codes.len() >= MOST_CODES {
             self.codes.clear();
         }
@@ -148,5 +152,6 @@ fn young(since: SystemTime, lifetime: Duration) -> bool {
 
 /// Seconds since the epoch.
 pub(super) fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

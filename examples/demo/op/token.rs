@@ -29,7 +29,10 @@ pub(super) async fn token(
     let Some(client) = authenticate(&op, &headers, &request) else {
         return error(StatusCode::UNAUTHORIZED, "invalid_client");
     };
-    if request.get("grant_type").is_none_or(|grant| grant != "authorization_code") {
+    if request
+        .get("grant_type")
+        .is_none_or(|grant| grant != "authorization_code")
+    {
         return error(StatusCode::BAD_REQUEST, "unsupported_grant_type");
     }
     let code = request

@@ -90,7 +90,10 @@ impl Browser {
         form: &str,
         origin: Option<&str>,
     ) -> Outcome<Response<Incoming>> {
-        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         let cookies: Vec<String> = cookies.collect();
         let mut request = Request::builder().method(method).uri(url);
         if !cookies.is_empty() {
@@ -152,7 +155,8 @@ impl Browser {
             }
             let text = String::from_utf8_lossy(&text);
             let told = text.lines().any(|line| line == "event: logged_out");
-            told.then(Instant::now).ok_or_else(|| "the events ended without a word".to_owned())
+            told.then(Instant::now)
+                .ok_or_else(|| "the events ended without a word".to_owned())
         });
         Ok(Listening(task))
     }

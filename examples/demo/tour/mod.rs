@@ -53,7 +53,8 @@ impl Tour {
 
 async fn story(stage: &Stage, tour: &mut Tour) {
     let (mut maya, mut jonas) = (Browser::new(), Browser::new());
-    for (person, account, browser) in [("Maya", "maya", &mut maya), ("Jonas", "jonas", &mut jonas)] {
+    for (person, account, browser) in [("Maya", "maya", &mut maya), ("Jonas", "jonas", &mut jonas)]
+    {
         for application in &stage.applications {
             let claim = format!("{person} signs in at {}", application.name);
             tour.step(claim, sign_in(stage, browser, application, account).await);
@@ -76,26 +77,53 @@ async fn story(stage: &Stage, tour: &mut Tour) {
 
     let started = Instant::now();
     let cleared = clear_sessions(stage, "maya").await;
-    tour.step("An administrator clears Maya's sessions with one DELETE", cleared.as_ref().map(drop).map_err(Clone::clone));
+    tour.step(
+        "An administrator clears Maya's sessions with one DELETE",
+        cleared.as_ref().map(drop).map_err(Clone::clone),
+    );
     for application in &stage.applications {
-        let delivered = cleared.clone().and_then(|report| delivered(&report, application));
-        let claim = format!("{} is told by the provider, and answers 200", application.name);
+        let delivered = cleared
+            .clone()
+            .and_then(|report| delivered(&report, application));
+        let claim = format!(
+            "{} is told by the provider, and answers 200",
+            application.name
+        );
         tour.step(claim, delivered);
     }
-    for (application, page) in stage.applications.iter().zip(mayas_pages.into_iter().flatten()) {
+    for (application, page) in stage
+        .applications
+        .iter()
+        .zip(mayas_pages.into_iter().flatten())
+    {
         let heard = page.logged_out(AT_ONCE).await;
-        let after = heard.as_ref().map_or(Duration::ZERO, |at| at.duration_since(started));
+        let after = heard
+            .as_ref()
+            .map_or(Duration::ZERO, |at| at.duration_since(started));
         let took = format!("{:.0} ms after the DELETE", after.as_secs_f64() * 1000.0);
-        let took = if heard.is_ok() { took } else { format!("within {AT_ONCE:?}") };
-        tour.step(format!("Maya's page at {} says signed out {took}", application.name), heard);
+        let took = if heard.is_ok() {
+            took
+        } else {
+            format!("within {AT_ONCE:?}")
+        };
+        tour.step(
+            format!("Maya's page at {} says signed out {took}", application.name),
+            heard,
+        );
     }
     for application in &stage.applications {
         let outcome = signed_out(&mut maya, application).await;
-        tour.step(format!("Maya is signed out at {}", application.name), outcome);
+        tour.step(
+            format!("Maya is signed out at {}", application.name),
+            outcome,
+        );
     }
     for application in &stage.applications {
         let outcome = signed_in(&mut jonas, application, "jonas").await;
-        tour.step(format!("Jonas is still signed in at {}", application.name), outcome.map(drop));
+        tour.step(
+            format!("Jonas is still signed in at {}", application.name),
+            outcome.map(drop),
+        );
     }
     if let Some(pages) = jonas_pages {
         let open = match pages.iter().all(Listening::is_open) {
@@ -106,7 +134,10 @@ async fn story(stage: &Stage, tour: &mut Tour) {
     }
     let [application, _] = &stage.applications;
     let again = sign_in(stage, &mut maya, application, "maya").await;
-    tour.step(format!("Maya can sign in again at {}", application.name), again);
+    tour.step(
+        format!("Maya can sign in again at {}", application.name),
+        again,
+    );
 }
 
 /// Signs in as a person does: the login link, the provider's question if it asks, and back.
@@ -119,14 +150,19 @@ async fn sign_in(
     let mut page = browser.open(&format!("{}/login", application.url)).await?;
     if origin_of(&page.url) == stage.provider && page.status == StatusCode::OK {
         let hidden = hidden_fields(&page.text);
-        let mut fields: Vec<(&str, &str)> =
-            hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut fields: Vec<(&str, &str)> = hidden
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         fields.push(("account", account));
         let form = format!("{}/sign-in", stage.provider);
         page = browser.submit(form, &fields, &stage.provider).await?;
     }
     if page.url != format!("{}/", application.url) {
-        return Err(format!("the browser ended at {} with {}", page.url, page.status));
+        return Err(format!(
+            "the browser ended at {} with {}",
+            page.url, page.status
+        ));
     }
     let claims = signed_in(browser, application, account).await?;
     let sid = claims["sid"].as_str().ok_or("there is no sid")?;
@@ -159,13 +195,21 @@ async fn clear_sessions(stage: &Stage, account: &str) -> Outcome<Value> {
     if answer.status() != StatusCode::OK {
         return Err(format!("the provider answered {}", answer.status()));
     }
-    let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
+    let body = answer
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| error.to_string())?;
     serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }
 
 fn delivered(report: &Value, application: &Application) -> Outcome<()> {
-    let deliveries = report["deliveries"].as_array().ok_or("there is no report")?;
-    let mut own = deliveries.iter().filter(|one| one["application"] == application.name);
+    let deliveries = report["deliveries"]
+        .as_array()
+        .ok_or("there is no report")?;
+    let mut own = deliveries
+        .iter()
+        .filter(|one| one["application"] == application.name);
     match (own.next(), own.next()) {
         (Some(delivery), None) if delivery["status"] == 200 => Ok(()),
         (Some(delivery), None) => Err(format!("it answered {}", delivery["status"])),
@@ -192,7 +236,10 @@ async fn forge(stage: &Stage) -> Outcome<()> {
 /// The hidden fields of a page's form, unescaped.
 fn hidden_fields(page: &str) -> Vec<(String, String)> {
     let unescape = |text: &str| {
-        let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+        let text = text
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"");
         text.replace("&#39;", "'").replace("&amp;", "&")
     };
     page.split("<input type=\"hidden\" name=\"")
