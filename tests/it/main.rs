@@ -3,6 +3,7 @@
 mod architecture;
 mod conformance;
 mod endpoint;
+mod examples;
 #[cfg(feature = "client")]
 mod fetch;
 #[cfg(feature = "client")]

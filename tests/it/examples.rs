@@ -1,0 +1,301 @@
+//! The example programs keep their contract: they are started as a person or another program starts them.
+#![cfg(all(unix, feature = "client"))]
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, COOKIE, ORIGIN};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use tower_backchannel_logout::testing::{Browser, ClientRegistration, FakeProvider};
+
+const APPS: [&str; 2] = ["axum_app", "hyper_app"];
+const CLIENT: &str = "orders-web";
+const SECRET: &str = "a secret of more than 32 characters, with % & + :";
+/// Far more than anything here takes; only a failure waits that long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `cargo test` builds the examples before any test runs; whoever asked for this binary alone gets them built here.
+fn example(name: &str) -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.extend(["examples", name]);
+    if !path.exists() {
+        let built = std::process::Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--example", name])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.unwrap().success() && path.exists(), "{path:?}");
+    }
+    let mut command = Command::new(path);
+    command.kill_on_drop(true).stdin(Stdio::null());
+    command
+}
+
+async fn output(mut command: Command) -> Output {
+    timeout(PATIENCE, command.output()).await.unwrap().unwrap()
+}
+
+/// A running application.
+struct App {
+    process: Child,
+    url: String,
+    http: Client<hyper_util::client::legacy::connect::HttpConnector, Empty<Bytes>>,
+}
+
+impl App {
+    async fn start(name: &str, issuer: &str) -> Self {
+        let mut process = example(name)
+            .args(["--issuer", issuer, "--client-id", CLIENT])
+            .args(["--client-secret", SECRET, "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await.unwrap();
+        let line = line.unwrap().unwrap();
+        let url = line.strip_prefix("listening on ").unwrap().to_owned();
+        let http = Client::builder(TokioExecutor::new()).build_http();
+        Self { process, url, http }
+    }
+
+    /// Starts it against a provider that knows it.
+    async fn registered(name: &str) -> (Self, FakeProvider) {
+        let op = FakeProvider::start().await;
+        let app = Self::start(name, op.issuer()).await;
+        op.register(
+            ClientRegistration::confidential(CLIENT, SECRET)
+                .with_redirect_uri(app.at("/callback"))
+                .with_backchannel_logout_uri(app.at("/backchannel-logout")),
+        );
+        (app, op)
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    fn session_cookie(&self, browser: &Browser) -> String {
+        let port = self.url.rsplit(':').next().unwrap();
+        let name = format!("session-{port}");
+        let value = browser.cookie(&self.url, &name).unwrap();
+        format!("{name}={value}")
+    }
+
+    /// One request as it is: no redirects followed, no cookies kept.
+    async fn send(&self, method: Method, path: &str, head: &[(&str, &str)]) -> Response<Incoming> {
+        let mut request = Request::builder().method(method).uri(self.at(path));
+        for (name, value) in head {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Empty::new()).unwrap();
+        timeout(PATIENCE, self.http.request(request))
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    async fn me(&self, browser: &Browser) -> StatusCode {
+        browser.get(&self.at("/me")).await.status()
+    }
+
+    /// The events of a session, once they flow.
+    async fn events(&self, cookie: &str) -> Incoming {
+        let answer = self
+            .send(Method::GET, "/events", &[(COOKIE.as_str(), cookie)])
+            .await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()[CONTENT_TYPE], "text/event-stream");
+        let mut body = answer.into_body();
+        let first = timeout(PATIENCE, body.frame()).await.unwrap();
+        assert!(first.is_some_and(|frame| frame.is_ok()));
+        body
+    }
+
+    /// Sends SIGTERM and answers the exit code.
+    async fn terminate(mut self) -> Option<i32> {
+        let id = self.process.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(sent.unwrap().success());
+        let status = timeout(PATIENCE, self.process.wait()).await.unwrap();
+        status.unwrap().code()
+    }
+}
+
+/// What a stream still says until it ends.
+async fn rest(events: Incoming) -> String {
+    let rest = timeout(PATIENCE, events.collect()).await.unwrap().unwrap();
+    String::from_utf8(rest.to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn an_app_starts_without_its_provider_and_signs_in_once_it_is_there() {
+    for name in APPS {
+        let op = FakeProvider::start().await;
+        op.set_offline(true);
+        let app = App::start(name, op.issuer()).await;
+        let redirect_uri = app.at("/callback");
+        op.register(
+            ClientRegistration::confidential(CLIENT, SECRET).with_redirect_uri(redirect_uri),
+        );
+        let away = app.send(Method::GET, "/login", &[]).await;
+        assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            app.send(Method::GET, "/", &[]).await.status(),
+            StatusCode::OK
+        );
+
+        op.set_offline(false);
+        let there = app.send(Method::GET, "/login", &[]).await;
+        assert_eq!(there.status(), StatusCode::FOUND);
+        let browser = Browser::new();
+        let page = browser.get(&app.at("/login")).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        assert_eq!(app.me(&browser).await, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn without_a_live_session_me_and_events_answer_401() {
+    for name in APPS {
+        let (app, _op) = App::registered(name).await;
+        let port = app.url.rsplit(':').next().unwrap();
+        let unknown = format!("session-{port}=nobody-has-this");
+        for path in ["/me", "/events"] {
+            let bare = app.send(Method::GET, path, &[]).await;
+            assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
+            let dead = app
+                .send(Method::GET, path, &[(COOKIE.as_str(), &unknown)])
+                .await;
+            assert_eq!(dead.status(), StatusCode::UNAUTHORIZED);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_delivered_logout_ends_the_session_and_its_events_and_nobody_elses() {
+    for name in APPS {
+        let (app, op) = App::registered(name).await;
+        let (maya, jonas) = (Browser::new(), Browser::new());
+        let mut sids = Vec::new();
+        for browser in [&maya, &jonas] {
+            browser.get(&app.at("/login")).await;
+            let me = browser.get(&app.at("/me")).await;
+            assert_eq!(me.status(), StatusCode::OK);
+            let me: Value = serde_json::from_slice(me.body()).unwrap();
+            assert_eq!(me["iss"], op.issuer());
+            assert!(me["sub"].is_string());
+            sids.push(me["sid"].as_str().unwrap().to_owned());
+        }
+        let events = app.events(&app.session_cookie(&maya)).await;
+
+        let deliveries = op.end_session(&sids[0]).await;
+        let answers: Vec<_> = deliveries.iter().map(|one| one.status()).collect();
+        assert_eq!(answers, [Some(200)]);
+        assert!(rest(events).await.contains("event: logged_out\n"));
+        assert_eq!(app.me(&maya).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(app.me(&jonas).await, StatusCode::OK);
+        maya.get(&app.at("/login")).await;
+        assert_eq!(app.me(&maya).await, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn the_local_logout_is_for_forms_of_the_app_itself() {
+    for name in APPS {
+        let (app, _op) = App::registered(name).await;
+        let browser = Browser::new();
+        browser.get(&app.at("/login")).await;
+        let cookie = app.session_cookie(&browser);
+        let head = |origin| {
+            [
+                (COOKIE.as_str(), cookie.as_str()),
+                (ORIGIN.as_str(), origin),
+            ]
+        };
+
+        let foreign = app
+            .send(Method::POST, "/logout", &head("http://evil.example"))
+            .await;
+        assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+        assert_eq!(app.me(&browser).await, StatusCode::OK);
+
+        let own = app.send(Method::POST, "/logout", &head(&app.url)).await;
+        assert_eq!(own.status(), StatusCode::SEE_OTHER);
+        assert_eq!(app.me(&browser).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_callback_that_this_browser_did_not_begin_signs_nobody_in() {
+    for name in APPS {
+        let (app, _op) = App::registered(name).await;
+        let begun = app.send(Method::GET, "/login", &[]).await;
+        let location = begun.headers()["location"].to_str().unwrap().to_owned();
+        // The provider's answer reaches another browser: there is no login cookie.
+        let page = Browser::new().get(&location).await;
+        assert_eq!(page.status(), StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn sigterm_ends_open_events_and_the_process_with_0() {
+    for name in APPS {
+        let (app, _op) = App::registered(name).await;
+        let browser = Browser::new();
+        browser.get(&app.at("/login")).await;
+        let events = app.events(&app.session_cookie(&browser)).await;
+        assert_eq!(app.terminate().await, Some(0));
+        assert!(!rest(events).await.contains("logged_out"));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_built_in_is_said_at_start() {
+    for name in APPS {
+        for (store, feature) in [
+            ("redis://127.0.0.1", "redis"),
+            ("postgres://127.0.0.1/x", "postgres"),
+            ("sqlite:x.db", "sqlite"),
+        ] {
+            let mut command = example(name);
+            command.args(["--issuer", "http://127.0.0.1:1", "--client-id", CLIENT]);
+            command.args(["--listen", "127.0.0.1:0", "--store", store]);
+            let output = output(command).await;
+            assert!(!output.status.success());
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(
+                said.contains(&format!("built without feature {feature}")),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_tour_of_the_demo_comes_true() {
+    let mut command = example("demo");
+    command.arg("--tour");
+    let output = output(command).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains('\u{2717}'), "{said}");
+}
+
+#[tokio::test]
+async fn the_tour_of_the_demo_fails_when_the_endpoint_is_broken() {
+    let mut command = example("demo");
+    command.args(["--tour", "--break-endpoint"]);
+    assert_eq!(output(command).await.status.code(), Some(1));
+}
