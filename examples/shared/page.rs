@@ -126,7 +126,13 @@ fn links(links: &[(String, String)]) -> String {
     let link = |(label, url): &(String, String)| {
         format!("<a href=\"{}\">{}</a>", escape(url), escape(label))
     };
-    links.iter().map(link).collect()
+    match links.is_empty() {
+        true => String::new(),
+        false => {
+            let links: String = links.iter().map(link).collect();
+            format!("<nav aria-label=\"Related pages\">{links}</nav>")
+        }
+    }
 }
 
 /// A page that says what is wrong and where to go.

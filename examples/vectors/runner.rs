@@ -79,13 +79,19 @@ fn expectation(file: &Value, policy: &Value, jwks: &Value) -> Result<Expectation
 #[cfg(feature = "jwe")]
 fn decryption_keys(policy: &Value, keys: &Value) -> Result<DecryptionKeys, BoxError> {
     let names = |member: &str| -> Result<Vec<&str>, BoxError> {
-        let list = policy[member].as_array().ok_or("the policy lists no algorithms")?;
+        let list = policy[member]
+            .as_array()
+            .ok_or("the policy lists no algorithms")?;
         list.iter().map(text).collect()
     };
-    let algorithms: Option<Vec<_>> =
-        names("jwe_algorithms")?.into_iter().map(KeyManagement::parse).collect();
-    let encryptions: Option<Vec<_>> =
-        names("jwe_encryptions")?.into_iter().map(ContentEncryption::parse).collect();
+    let algorithms: Option<Vec<_>> = names("jwe_algorithms")?
+        .into_iter()
+        .map(KeyManagement::parse)
+        .collect();
+    let encryptions: Option<Vec<_>> = names("jwe_encryptions")?
+        .into_iter()
+        .map(ContentEncryption::parse)
+        .collect();
     let builder = DecryptionKeys::builder()
         .with_jwk_set(keys.to_string().as_bytes())
         .with_algorithms(algorithms.ok_or("an unknown key management algorithm")?)

@@ -21,14 +21,14 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// Counts segments, and nothing else: the cheapest look at a token there is.
+    /// Counts the dots between segments, and nothing else: the cheapest look at a token there is.
     pub(crate) fn of(token: &str) -> Result<Self, Refusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refusal::TooLarge);
         }
-        match token.split('.').count() {
-            3 => Ok(Self::Signed),
-            5 => Ok(Self::Encrypted),
+        match token.bytes().filter(|byte| *byte == b'.').count() {
+            2 => Ok(Self::Signed),
+            4 => Ok(Self::Encrypted),
             _ => Err(Refusal::Malformed),
         }
     }

@@ -21,14 +21,16 @@ pub(super) struct PublicKey {
 }
 
 enum Material {
-    /// Usable with six algorithms; prepared when one is first asked for, then only read.
-    Rsa {
-        n: Box<[u8]>,
-        e: Box<[u8]>,
-        prepared: [OnceLock<Option<ParsedPublicKey>>; 6],
-    },
+    Rsa(Box<RsaKey>),
     /// A curve has one algorithm.
     Curve(Algorithm, ParsedPublicKey),
+}
+
+/// Usable with six algorithms; prepared when one is first asked for, then only read.
+struct RsaKey {
+    n: Box<[u8]>,
+    e: Box<[u8]>,
+    prepared: [OnceLock<Option<ParsedPublicKey>>; 6],
 }
 
 impl PublicKey {
@@ -97,15 +99,21 @@ impl PublicKey {
         }
         match &self.material {
             Material::Curve(own, key) => (*own == algorithm).then_some(key),
-            Material::Rsa { n, e, prepared } => prepared
-                .get(rsa_index(algorithm)?)?
-                .get_or_init(|| {
-                    RsaPublicKeyComponents { n, e }
-                        .to_parsed_public_key(rsa_parameters(algorithm)?)
-                        .ok()
-                })
-                .as_ref(),
+            Material::Rsa(key) => key.verifier(algorithm),
         }
+    }
+}
+
+impl RsaKey {
+    fn verifier(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+        let prepared = self.prepared.get(rsa_index(algorithm)?)?;
+        let prepare = || {
+            let (n, e) = (&self.n, &self.e);
+            RsaPublicKeyComponents { n, e }
+                .to_parsed_public_key(rsa_parameters(algorithm)?)
+                .ok()
+        };
+        prepared.get_or_init(prepare).as_ref()
     }
 }
 
@@ -151,11 +159,11 @@ fn rsa(n: &[u8], e: &[u8]) -> Result<Material, Skipped> {
     if !RSA_BITS.contains(&bits) || !odd(n) || !sound_exponent {
         return Err(Skipped);
     }
-    Ok(Material::Rsa {
+    Ok(Material::Rsa(Box::new(RsaKey {
         n: n.into(),
         e: e.into(),
         prepared: Default::default(),
-    })
+    })))
 }
 
 /// Some OPs publish the bytes of a Java `BigInteger`, sign byte included.

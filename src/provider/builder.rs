@@ -135,6 +135,10 @@ impl ProviderBuilder {
                 check_url("jwks_uri", &url)?;
                 remote(Source::Url(url))?
             }
+            // Secrets verify everything: there is nothing to fetch (BCL-41).
+            KeySource::Discovery if self.clients.iter().all(|client| client.secret().is_some()) => {
+                Keys::Static(KeySnapshot::fixed(no_keys()))
+            }
             KeySource::Discovery => remote(Source::Discovery(issuer.clone()))?,
         };
         Ok(Provider::new(Inner {
@@ -144,6 +148,10 @@ impl ProviderBuilder {
             fetcher,
         }))
     }
+}
+
+fn no_keys() -> JwkSet {
+    JwkSet::from(&jsonwebtoken::jwk::JwkSet { keys: Vec::new() })
 }
 
 #[cfg(feature = "client")]

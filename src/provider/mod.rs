@@ -36,7 +36,6 @@ pub use builder::ProviderBuilder;
 pub use check::{Finding, Report, Severity};
 pub use client::{Client, ClientBuilder};
 pub use entry::Provider;
-pub(crate) use keys::Keys;
 pub use profile::Profile;
 pub use registration::LogoutRegistration;
 pub use registry::Providers;

@@ -7,7 +7,7 @@ use crate::clock::UnixTime;
 use crate::config::ConfigError;
 #[cfg(feature = "jwe")]
 use crate::jose::jwe::DecryptionKeys;
-use crate::jose::{Algorithm, ClientSecret, Compact, Encryption, Form, JwkSet, Keys};
+use crate::jose::{Algorithm, ClientSecret, Compact, Encryption, JwkSet, Keys};
 use crate::refusal::Refusal;
 use crate::types::{ClientId, Issuer};
 

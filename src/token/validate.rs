@@ -101,10 +101,10 @@ impl Times {
             return Err(Refusal::ExpMissing);
         }
         // Spec BCL-174.
-        if let (Some(exp), Some(limit)) = (exp, policy.max_lifetime) {
-            if exp.is_later_by_more_than(limit.saturating_add(policy.leeway), iat) {
-                return Err(Refusal::LifetimeTooLong);
-            }
+        if let (Some(exp), Some(limit)) = (exp, policy.max_lifetime)
+            && exp.is_later_by_more_than(limit.saturating_add(policy.leeway), iat)
+        {
+            return Err(Refusal::LifetimeTooLong);
         }
         // Spec BCL-107.
         let nbf = time(claims.nbf, Refusal::NbfInvalid)?;

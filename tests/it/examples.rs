@@ -250,6 +250,27 @@ async fn a_callback_that_this_browser_did_not_begin_signs_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_login_that_a_logout_overtook_signs_nobody_in() {
+    // BCL-149
+    for name in APPS {
+        let (app, op) = App::registered(name).await;
+        let browser = Browser::new();
+        browser.get(&app.at("/login")).await;
+        let me = browser.get(&app.at("/me")).await;
+        let me: Value = serde_json::from_slice(me.body()).unwrap();
+        let token = op.mint_for(CLIENT).logout_token();
+        let token = token.sub(me["sub"].as_str().unwrap()).sign();
+        let delivery = op.deliver(&token, &app.at("/backchannel-logout")).await;
+        assert_eq!(delivery.status(), Some(200));
+
+        // The next ID Token is no later than the logout and its spread: as if it had been on its way.
+        let page = browser.get(&app.at("/login")).await;
+        assert_eq!(page.status(), StatusCode::FORBIDDEN);
+        assert_eq!(app.me(&browser).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
 async fn sigterm_ends_open_events_and_the_process_with_0() {
     for name in APPS {
         let (app, _op) = App::registered(name).await;

@@ -1,20 +1,24 @@
-//! The integration tests, in one binary.
+//! Everything that is tested through the public API, in one binary.
 
 mod architecture;
 mod conformance;
 mod endpoint;
 mod examples;
+mod faults;
 #[cfg(feature = "client")]
 mod fetch;
+mod guard;
 #[cfg(feature = "client")]
 mod keys;
-mod guard;
 mod kit;
 mod logout;
 mod parking;
 mod provider;
 mod rig;
 mod secrets;
+mod soak;
+mod store;
+mod tokens;
 mod vectors;
 #[cfg(feature = "client")]
 mod wire;

@@ -167,10 +167,10 @@ pub(super) struct Listening(tokio::task::JoinHandle<Outcome<Instant>>);
 
 impl Listening {
     /// Waits until the page has heard `logged_out` and the events have ended; answers when that was.
-    pub(super) async fn logged_out(self, patience: Duration) -> Outcome<Instant> {
-        match tokio::time::timeout(patience, self.0).await {
+    pub(super) async fn logged_out(self, deadline: Instant) -> Outcome<Instant> {
+        match tokio::time::timeout_at(deadline.into(), self.0).await {
             Ok(ended) => ended.map_err(|error| error.to_string())?,
-            Err(_) => Err(format!("the page heard nothing for {patience:?}")),
+            Err(_) => Err("the page heard nothing in time".to_owned()),
         }
     }
 

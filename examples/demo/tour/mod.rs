@@ -96,7 +96,7 @@ async fn story(stage: &Stage, tour: &mut Tour) {
         .iter()
         .zip(mayas_pages.into_iter().flatten())
     {
-        let heard = page.logged_out(AT_ONCE).await;
+        let heard = page.logged_out(started + AT_ONCE).await;
         let after = heard
             .as_ref()
             .map_or(Duration::ZERO, |at| at.duration_since(started));
