@@ -39,11 +39,7 @@ pub(crate) fn router(
     // The provider whose Logout Tokens count, and how it signs them. Its keys are found by discovery.
     let mut client =
         Client::builder(&settings.client_id).with_algorithm(Algorithm::parse(&settings.alg)?);
-    if let Some(secret) = settings
-        .client_secret
-        .as_deref()
-        .filter(|_| settings.alg.starts_with("HS"))
-    {
+    if let Some(secret) = settings.signing_secret() {
         client = client.with_client_secret(ClientSecret::parse(secret)?);
     }
     let provider = Provider::builder(&settings.issuer)

@@ -32,6 +32,14 @@ pub(crate) struct Settings {
     pub(crate) brand: Brand,
 }
 
+impl Settings {
+    /// The client secret, where the provider signs with it: `HS256` and its like. All other algorithms have keys.
+    pub(crate) fn signing_secret(&self) -> Option<&str> {
+        let secret = self.client_secret.as_deref();
+        secret.filter(|_| self.alg.starts_with("HS"))
+    }
+}
+
 /// One application, without its HTTP framework.
 pub(crate) struct RelyingParty<St> {
     pub(crate) settings: Settings,
