@@ -20,9 +20,10 @@ pub(crate) struct Args {
     alg: String,
 }
 
-const USAGE: &str = "  --issuer URL            the provider's issuer, exactly as it publishes it (required)
+const USAGE: &str =
+    "  --issuer URL            the provider's issuer, exactly as it publishes it (required)
   --client-id ID          this application's client_id (required)
-  --client-secret SECRET  its secret; without one it is a public client (or the variable CLIENT_SECRET)
+  --client-secret SECRET  its secret; without one it is a public client
   --listen ADDR:PORT      where to listen; port 0 picks a free one
   --store STORE           memory (the default), redis://…, postgres://… or sqlite:PATH
   --public-url URL        how browsers reach this application (default: the listen address)
@@ -90,9 +91,7 @@ impl Args {
         Ok(Self {
             issuer: Issuer::parse(issuer.ok_or("--issuer is missing")?).map_err(text)?,
             client_id: ClientId::parse(client_id.ok_or("--client-id is missing")?).map_err(text)?,
-            client_secret: client_secret
-                .or_else(|| std::env::var("CLIENT_SECRET").ok())
-                .filter(|secret| !secret.is_empty()),
+            client_secret: client_secret.filter(|secret| !secret.is_empty()),
             listen: listen.unwrap_or_else(|| default_listen.to_owned()),
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             alg: alg.unwrap_or_else(|| "RS256".to_owned()),
