@@ -116,9 +116,12 @@ async fn a_callback_that_this_browser_did_not_begin_signs_nobody_in() {
         let (app, _op) = App::registered(name).await;
         let begun = app.send(Method::GET, "/login", &[]).await;
         let location = begun.headers()["location"].to_str().unwrap().to_owned();
-        // The provider's answer reaches another browser: there is no login cookie.
-        let page = Browser::new().get(&location).await;
-        assert_eq!(page.status(), StatusCode::BAD_REQUEST);
+        // The provider's answer reaches another browser: without a login cookie, and with one of its own.
+        let other = Browser::new();
+        assert_eq!(other.get(&location).await.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(app.me(&other).await, StatusCode::UNAUTHORIZED);
+        other.get(&app.at("/login")).await;
+        assert_eq!(other.get(&location).await.status(), StatusCode::BAD_REQUEST);
     }
 }
 
