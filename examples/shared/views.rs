@@ -97,7 +97,7 @@ impl<St: SessionRegistry> RelyingParty<St> {
         let (heading, text) = match error {
             LoginError::AlreadyLoggedOut => (
                 "You were signed out meanwhile",
-                "A logout from your provider arrived before this sign-in was finished. Please sign in again.",
+                "A logout from your provider arrived before this sign-in was finished. Please sign in again in a few seconds.",
             ),
             LoginError::NotBegunHere => (
                 "This sign-in has expired",
