@@ -3,6 +3,7 @@
 mod architecture;
 mod conformance;
 mod endpoint;
+mod examples;
 mod faults;
 #[cfg(feature = "client")]
 mod fetch;
