@@ -1,4 +1,82 @@
-//! OpenID Connect Back-Channel Logout for relying parties.
+//! OpenID Connect Back-Channel Logout for relying parties: tower middleware that ends exactly the sessions a Logout Token
+//! names.
+//!
+//! An administrator clears a customer's sessions at the provider; the provider signs one Logout Token for each affected
+//! application and POSTs it there; this crate proves that the provider sent it and ends the customer's sessions at once, also
+//! when no browser is open. "BCL" is OpenID Connect Back-Channel Logout 1.0 with errata set 1; `BCL-nn` is a row of the
+//! requirement matrix behind this crate, cited where it is enforced and in the test that proves it.
+//!
+//! # The way of a request
+//!
+//! | step | room |
+//! | --- | --- |
+//! | the form of the POST is read, and the answer given | [`endpoint`] |
+//! | verify, end, tell, remember: the order of steps | [`logout`] |
+//! | which provider and client it is, and their keys | [`provider`], [`jwks`], [`fetch`] |
+//! | what a Logout Token must be, and what its signature | [`token`], [`jose`] |
+//! | was this token processed before | [`replay`] |
+//! | which sessions it ends, and the marks it leaves | [`session`], [`store`] |
+//! | what the application does afterwards | [`event`] |
+//! | is this session still live: on each request, and for open connections | [`guard`] |
+//!
+//! # Quick start
+//!
+//! ```no_run
+//! # #[cfg(feature = "client")] {
+//! use tower_backchannel_logout::endpoint::LogoutService;
+//! use tower_backchannel_logout::guard::{SessionCookie, SessionGuardLayer};
+//! use tower_backchannel_logout::logout::Logout;
+//! use tower_backchannel_logout::provider::{Client, Provider};
+//! use tower_backchannel_logout::store::MemoryStore;
+//!
+//! # fn app() -> Result<axum::Router, Box<dyn std::error::Error>> {
+//! let store = MemoryStore::new();
+//! let provider = Provider::builder("https://id.brand.example")
+//!     .with_client(Client::builder("orders-web").build()?)
+//!     .build()?;
+//! let logout = Logout::builder(store.clone(), provider).build();
+//!
+//! let app = axum::Router::new()
+//!     .route("/account", axum::routing::get(|| async { "your orders" }))
+//!     .layer(SessionGuardLayer::new(store, SessionCookie::parse("__Host-session")?))
+//!     .route_service("/backchannel-logout", LogoutService::new(logout));
+//! # Ok(app)
+//! # }
+//! # }
+//! ```
+//!
+//! At login the application calls [`SessionRegistry::register`](session::SessionRegistry::register) with the `sub`, `sid` and
+//! `iat` of the ID token, *and looks at the answer*: a logout may have come first. At a change of the session id it calls
+//! [`rebind`](session::SessionRegistry::rebind), at a local logout [`unregister`](session::SessionRegistry::unregister).
+//!
+//! In plain hyper, wrap the service in `hyper_util::service::TowerToHyperService`; in front of any tower service, use
+//! [`LogoutLayer`](endpoint::LogoutLayer); in another framework, call [`Logout::handle`](logout::Logout::handle) with the token; without
+//! sessions, call [`LogoutTokenVerifier::verify`](logout::LogoutTokenVerifier::verify).
+//!
+//! # What can and cannot be ended
+//!
+//! Sessions that a store knows can be ended. Stateless ones (signed or encrypted cookies, bearer JWTs) end only where each
+//! request is compared with the marks of logouts, see [`guard`]. A page, an app or a cache that already has its data is out of
+//! reach, and so is an access token that a resource server accepts without asking (BCL 1, 4; spec BCL-153).
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `client` (default) | JWKS and discovery over HTTPS |
+//! | `jwe` | encrypted Logout Tokens |
+//! | `josekit` | josekit keys and key sets as input (needs OpenSSL) |
+//! | `reqwest` | a `reqwest::Client` as the fetcher |
+//! | `metrics` | counters and histograms through the `metrics` facade |
+//! | `testing` | fake provider, token mint, test clock, store suite |
+//!
+//! Features add items and never change behaviour.
+//!
+//! # Security
+//!
+//! The endpoint needs no authentication and no CSRF protection: the signature of the token is its authentication. Nothing in a
+//! token has any effect before that signature is verified. Logs never hold a token, a key or a session id; `sub`, `sid` and
+//! `jti` appear at trace level at most.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(test),
@@ -25,8 +103,14 @@ pub mod replay;
 pub mod session;
 pub mod store;
 #[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 pub mod token;
 mod types;
 
 pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};
+
+/// The README's snippets compile and run like those of this documentation.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

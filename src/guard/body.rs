@@ -32,6 +32,7 @@ pin_project! {
 }
 
 impl<B> GuardBody<B> {
+    #[inline]
     pub(super) const fn inner(body: B) -> Self {
         Self {
             kind: Kind::Inner { body },

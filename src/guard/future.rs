@@ -71,6 +71,7 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
+    #[inline]
     pub(super) const fn running(future: S::Future, live: Option<LiveSession>) -> Self {
         Self {
             state: State::Running { future, live },
@@ -111,6 +112,7 @@ where
 {
     type Output = Result<Response<GuardBody<RB>>, S::Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match self.as_mut().project().state.project() {

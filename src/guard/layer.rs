@@ -20,14 +20,16 @@ pub struct SessionGuardLayer<St, E> {
 
 impl<St, E: SessionExtractor> SessionGuardLayer<St, E> {
     /// Guards with the sessions of a store, and with an extractor that says which session a request presents.
+    ///
+    /// The store is a clone of the one the logout endpoint has, or an `Arc` of it.
     #[must_use]
-    pub fn new(store: Arc<St>, extractor: E) -> Self {
+    pub fn new(store: St, extractor: E) -> Self {
         let options = Options {
             cookie: extractor.session_cookie(),
             ..Options::default()
         };
         Self {
-            store,
+            store: Arc::new(store),
             extractor: Arc::new(extractor),
             options,
         }

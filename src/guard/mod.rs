@@ -12,12 +12,11 @@
 //! 6. On request, streaming bodies end with their session ([`with_ended_bodies`](SessionGuardLayer::with_ended_bodies)).
 //!
 //! ```
-//! use std::sync::Arc;
 //! use tower_backchannel_logout::config::ConfigError;
 //! use tower_backchannel_logout::guard::{SessionCookie, SessionGuardLayer};
-//! use tower_backchannel_logout::session::SessionRegistry;
+//! use tower_backchannel_logout::store::MemoryStore;
 //!
-//! fn guarded<St: SessionRegistry>(store: Arc<St>) -> Result<axum::Router, ConfigError> {
+//! fn guarded(store: MemoryStore) -> Result<axum::Router, ConfigError> {
 //!     let guard = SessionGuardLayer::new(store, SessionCookie::parse("__Host-session")?);
 //!     Ok(axum::Router::new()
 //!         .route("/account", axum::routing::get(|| async { "yours" }))

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use super::check::{Decision, Sessions, Verdict};
 use super::future::respond;
-use super::{GuardBody, RequestHead, ResponseFuture, SessionExtractor};
+use super::{GuardBody, Presented, RequestHead, ResponseFuture, SessionExtractor};
 use crate::session::SessionRegistry;
 
 /// Lets requests through to a service while their session is live. Made by
@@ -38,8 +38,12 @@ where
         self.inner.poll_ready(context)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let presented = self.extractor.extract(&RequestHead::new(&request));
+        if let Presented::Nothing = presented {
+            return ResponseFuture::running(self.inner.call(request), None);
+        }
         match self.sessions.decide(presented) {
             // The inner service is called here and now: it is the one that was polled ready, and nothing is cloned.
             Decision::Now(Verdict::Pass) => ResponseFuture::running(self.inner.call(request), None),

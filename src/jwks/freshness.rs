@@ -133,6 +133,6 @@ mod tests {
         let hour = Duration::from_secs(3600);
         assert_eq!(refresh_after(hour, 0), Duration::from_secs(2880));
         assert_eq!(refresh_after(hour, 100), Duration::from_secs(3240));
-        assert_eq!(refresh_after(hour, u64::MAX) < hour, true);
+        assert!(refresh_after(hour, u64::MAX) < hour);
     }
 }

@@ -89,3 +89,14 @@ pub struct KeysHealth {
     /// Failed attempts since the start.
     pub failures: u64,
 }
+
+impl KeysHealth {
+    /// That of a set that never changes.
+    pub(crate) fn fixed(keys: usize) -> Self {
+        Self {
+            keys,
+            usable: true,
+            ..Self::default()
+        }
+    }
+}

@@ -11,11 +11,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::error::LogoutErrorKind;
 use super::pipeline::Logout;
-use super::verifier::TokenPlace;
+use super::verifier::{Arrival, TokenPlace};
 use crate::clock::UnixTime;
 use crate::event::measure;
 use crate::replay::ReplayStore;
@@ -24,6 +24,9 @@ use crate::types::Issuer;
 
 /// Pause between two attempts when nothing says that the keys have changed.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Shortest pause between two attempts, whatever the reason for the second.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// Bounds of the tokens that wait for keys, for each issuer by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Parking {
 struct Parked {
     token: Box<str>,
     place: TokenPlace,
-    arrived: UnixTime,
+    arrival: Arrival,
 }
 
 #[derive(Default)]
@@ -115,7 +118,7 @@ impl ParkingLot {
         issuer: &Issuer,
         token: &str,
         place: TokenPlace,
-        arrived: UnixTime,
+        arrival: Arrival,
     ) {
         if token.len() > self.bounds.max_bytes || self.bounds.max_tokens == 0 {
             measure::parked("too_large");
@@ -136,7 +139,7 @@ impl ParkingLot {
         lot.tokens.push_back(Parked {
             token: token.into(),
             place,
-            arrived,
+            arrival,
         });
         let attended = std::mem::replace(&mut lot.attended, true);
         drop(lots);
@@ -147,6 +150,20 @@ impl ParkingLot {
         }
     }
 
+    /// When the oldest token came in; `None`, and nobody attends any more, when there is none.
+    fn oldest(&self, issuer: &Issuer) -> Option<Instant> {
+        let mut lots = self.lots();
+        let oldest = lots
+            .get(issuer)?
+            .tokens
+            .front()
+            .map(|parked| parked.arrival.instant);
+        if oldest.is_none() {
+            lots.remove(issuer);
+        }
+        oldest
+    }
+
     /// Takes the tokens that are young enough; `None`, and nobody attends any more, when there is none.
     fn take(&self, issuer: &Issuer, now: UnixTime) -> Option<VecDeque<Parked>> {
         let mut lots = self.lots();
@@ -154,7 +171,9 @@ impl ParkingLot {
         lot.bytes = 0;
         let mut tokens = std::mem::take(&mut lot.tokens);
         let parked = tokens.len();
-        tokens.retain(|token| now.saturating_duration_since(token.arrived) <= self.bounds.max_age);
+        tokens.retain(|token| {
+            now.saturating_duration_since(token.arrival.time) <= self.bounds.max_age
+        });
         let expired = parked - tokens.len();
         if tokens.is_empty() {
             lots.remove(issuer);
@@ -188,16 +207,14 @@ impl ParkingLot {
 /// Waits for keys and processes what is parked, until nothing is left.
 async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: Issuer) {
     let Some(lot) = &logout.0.parking else { return };
-    let mut looked_at = Instant::now();
-    loop {
+    while let Some(oldest) = lot.oldest(&issuer) {
         match logout.verifier().providers().find(issuer.as_str()) {
+            // Keys that were fetched after a token came in settle it, without another fetch.
             Some(provider) => {
-                let _ =
-                    tokio::time::timeout(PAUSE, provider.keys().refreshed_after(looked_at)).await;
+                let _ = timeout(PAUSE, provider.keys().refreshed_after(oldest)).await;
             }
-            None => tokio::time::sleep(PAUSE).await,
+            None => sleep(PAUSE).await,
         }
-        looked_at = Instant::now();
         let Some(tokens) = lot.take(&issuer, logout.verifier().clock().now()) else {
             return;
         };
@@ -209,7 +226,10 @@ async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: I
                 Err(_) => waiting.push_back(parked),
             }
         }
-        lot.put_back(&issuer, waiting);
+        if !waiting.is_empty() {
+            lot.put_back(&issuer, waiting);
+            sleep(BREATH).await;
+        }
     }
 }
 
@@ -219,7 +239,7 @@ async fn retry<S: SessionStore, R: ReplayStore>(
 ) -> Result<(), LogoutErrorKind> {
     let verified = logout
         .verifier()
-        .verify_at(&parked.token, parked.place, parked.arrived)
+        .verify_at(&parked.token, parked.place, parked.arrival)
         .await;
     let token = verified.map_err(|error| error.kind())?;
     logout

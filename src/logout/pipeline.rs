@@ -10,7 +10,7 @@ use super::builder::{LogoutBuilder, OnHookFailure};
 use super::contain::contain;
 use super::error::{LogoutError, LogoutErrorKind};
 use super::parking::ParkingLot;
-use super::verifier::{LogoutTokenVerifier, TokenPlace};
+use super::verifier::{Arrival, LogoutTokenVerifier, TokenPlace};
 use crate::event::{LogoutEvent, SharedHook, measure};
 use crate::provider::Providers;
 use crate::refusal::Refusal;
@@ -109,14 +109,14 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
         token: &str,
         place: TokenPlace,
     ) -> Result<LogoutOutcome, LogoutError> {
-        let arrived = self.0.verifier.clock().now();
-        match self.0.verifier.verify_at(token, place, arrived).await {
+        let arrival = Arrival::now(self.0.verifier.clock());
+        match self.0.verifier.verify_at(token, place, arrival).await {
             Ok(verified) => self.process(verified).await,
             Err(error) => {
                 if error.kind() == LogoutErrorKind::KeysUnavailable
                     && let (Some(parking), Some(issuer)) = (&self.0.parking, error.issuer())
                 {
-                    parking.park(self, issuer, token, place, arrived);
+                    parking.park(self, issuer, token, place, arrival);
                 }
                 Err(error)
             }

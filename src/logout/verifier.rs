@@ -24,6 +24,22 @@ pub(crate) enum TokenPlace {
     Both,
 }
 
+/// When a token came in: the time its claims are judged at, and the moment that key refreshes are compared with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(super) time: UnixTime,
+    pub(super) instant: Instant,
+}
+
+impl Arrival {
+    pub(super) fn now(clock: &dyn Clock) -> Self {
+        Self {
+            time: clock.now(),
+            instant: Instant::now(),
+        }
+    }
+}
+
 /// Verifies Logout Tokens of the providers it knows, without HTTP and without sessions (BCL 2.6).
 ///
 /// The unverified `iss` and `aud` only choose the provider and the client; nothing else happens before the signature
@@ -74,18 +90,17 @@ impl LogoutTokenVerifier {
     /// [`LogoutErrorKind::Refused`] when the token is not acceptable, [`LogoutErrorKind::KeysUnavailable`] when that
     /// cannot be told now.
     pub async fn verify(&self, token: &str) -> Result<LogoutToken, LogoutError> {
-        self.verify_at(token, TokenPlace::Body, self.clock.now())
+        self.verify_at(token, TokenPlace::Body, Arrival::now(self.clock()))
             .await
     }
 
-    /// Verifies a token that stood at `place`, as of `now` (spec BCL-120: one reading of the clock).
+    /// Verifies a token that stood at `place`, as of its arrival (spec BCL-120: one reading of the clock).
     pub(super) async fn verify_at(
         &self,
         token: &str,
         place: TokenPlace,
-        now: UnixTime,
+        arrival: Arrival,
     ) -> Result<LogoutToken, LogoutError> {
-        let arrived = Instant::now();
         let opened = match Form::of(token)? {
             Form::Signed => None,
             Form::Encrypted => Some(self.open(token)?),
@@ -112,10 +127,17 @@ impl LogoutTokenVerifier {
             Some(secret) => parsed
                 .verify_signature(client.algorithm(), Keys::Secret(secret))
                 .map_err(|refusal| refused(refusal, &provider))?,
-            None => verify_with_published_keys(&parsed, &provider, &client, arrived).await?,
+            None => {
+                verify_with_published_keys(&parsed, &provider, &client, arrival.instant).await?
+            }
         }
         parsed
-            .validate(provider.issuer(), client.client_id(), client.policy(), now)
+            .validate(
+                provider.issuer(),
+                client.client_id(),
+                client.policy(),
+                arrival.time,
+            )
             .map_err(|refusal| refused(refusal, &provider))
     }
 

@@ -123,8 +123,10 @@ impl ProviderBuilder {
                 "is missing; turn on the feature client, give a client with with_fetch, or give static keys",
             )),
         };
+        // Secrets verify everything: there is nothing to fetch (BCL-41).
+        let secrets_alone = self.clients.iter().all(|client| client.secret().is_some());
         let keys = match self.source {
-            KeySource::Static(keys) if keys.is_empty() => {
+            KeySource::Static(keys) if keys.is_empty() && !secrets_alone => {
                 return Err(ConfigError::new(
                     "static_keys",
                     "has no key that can verify a signature",
@@ -135,6 +137,7 @@ impl ProviderBuilder {
                 check_url("jwks_uri", &url)?;
                 remote(Source::Url(url))?
             }
+            KeySource::Discovery if secrets_alone => Keys::Static(KeySnapshot::fixed(no_keys())),
             KeySource::Discovery => remote(Source::Discovery(issuer.clone()))?,
         };
         Ok(Provider::new(Inner {
@@ -144,6 +147,10 @@ impl ProviderBuilder {
             fetcher,
         }))
     }
+}
+
+fn no_keys() -> JwkSet {
+    JwkSet::from(&jsonwebtoken::jwk::JwkSet { keys: Vec::new() })
 }
 
 #[cfg(feature = "client")]

@@ -140,10 +140,12 @@ impl ClientBuilder {
         self
     }
 
-    /// The private keys that open encrypted tokens (spec BCL-61), where the client registered
-    /// `id_token_encrypted_response_alg`. Default: none, and an encrypted token is refused.
+    /// The private keys that open encrypted tokens, where encryption was negotiated (`id_token_encrypted_response_alg`; spec
+    /// BCL-61). A token that is only signed is then refused, unless
+    /// [`dangerous_allow_unencrypted`](Self::dangerous_allow_unencrypted) or [`Profile::Keycloak`] says otherwise. Default: none,
+    /// and an encrypted token is refused.
     ///
-    /// Give the keys a `kid`: a token that names none is tried with every set of every client.
+    /// Give the keys a `kid`: a token that names none is tried with the keys of every client.
     #[cfg(feature = "jwe")]
     #[must_use]
     pub fn with_decryption_keys(mut self, keys: DecryptionKeys) -> Self {
@@ -151,12 +153,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether a token that is only signed is refused (spec BCL-60). Default: yes as soon as there are decryption keys, except
-    /// with [`Profile::Keycloak`].
+    /// Takes tokens that are only signed although encryption was negotiated (spec BCL-60). Default: off, except with
+    /// [`Profile::Keycloak`], which never encrypts Logout Tokens.
     #[cfg(feature = "jwe")]
     #[must_use]
-    pub const fn with_encryption_required(mut self, required: bool) -> Self {
-        self.require_encryption = Some(required);
+    pub const fn dangerous_allow_unencrypted(mut self, allow: bool) -> Self {
+        self.require_encryption = Some(!allow);
         self
     }
 
@@ -165,11 +167,10 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ConfigError`] when the `client_id` is empty or too long, when an HMAC algorithm has no secret or one that is
-    /// shorter than the hash, or when a public-key algorithm has a secret (it would never be used: BCL-41). With feature
-    /// `jwe` also when encryption is required and there is no decryption key.
+    /// shorter than the hash, or when a public-key algorithm has a secret (it would never be used: BCL-41).
     pub fn build(self) -> Result<Client, ConfigError> {
         let client_id = ClientId::parse(&self.client_id)?;
-        let encryption = self.encryption()?;
+        let encryption = self.encryption();
         check_secret(self.algorithm, self.secret.as_ref())?;
         let policy = self.policy.unwrap_or_else(|| match self.profile {
             Profile::Strict => TokenPolicy::strict(),
@@ -190,29 +191,20 @@ impl ClientBuilder {
     }
 
     #[cfg(feature = "jwe")]
-    fn encryption(&self) -> Result<Encryption, ConfigError> {
+    fn encryption(&self) -> Encryption {
+        let required = self
+            .require_encryption
+            .unwrap_or(self.profile != Profile::Keycloak);
         match &self.decryption_keys {
-            Some(keys) => {
-                let default = self.profile != Profile::Keycloak;
-                let required = self.require_encryption.unwrap_or(default);
-                Ok(Encryption::new(keys.clone(), required))
-            }
-            None if self.require_encryption == Some(true) => Err(ConfigError::new(
-                "decryption_keys",
-                "are missing; required encryption needs them",
-            )),
-            None => Ok(Encryption::default()),
+            Some(keys) => Encryption::new(keys.clone(), required),
+            None => Encryption::default(),
         }
     }
 
     #[cfg(not(feature = "jwe"))]
-    #[expect(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "the twin of the one with feature jwe"
-    )]
-    fn encryption(&self) -> Result<Encryption, ConfigError> {
-        Ok(Encryption::default())
+    #[expect(clippy::unused_self, reason = "the twin of the one with feature jwe")]
+    fn encryption(&self) -> Encryption {
+        Encryption::default()
     }
 }
 

@@ -24,7 +24,6 @@ pub(super) struct Inner {
 
 impl Provider {
     /// Begins with the issuer exactly as the OP publishes it: `https://op.example` and `https://op.example/` are two.
-    #[must_use]
     pub fn builder(issuer: impl AsRef<str>) -> ProviderBuilder {
         ProviderBuilder::new(issuer.as_ref())
     }

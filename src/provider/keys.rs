@@ -48,12 +48,7 @@ impl Keys {
 
     pub(super) fn health(&self) -> KeysHealth {
         match self {
-            Self::Static(snapshot) => {
-                let mut health = KeysHealth::default();
-                health.keys = snapshot.keys().len();
-                health.usable = true;
-                health
-            }
+            Self::Static(snapshot) => KeysHealth::fixed(snapshot.keys().len()),
             Self::Remote(remote) => remote.health(),
         }
     }

@@ -196,16 +196,16 @@ impl SessionCell {
         let id = self.lock();
         let over = self.expires_at() <= now;
         match self.state.load(Ordering::Acquire) {
+            LIVE if over => {
+                // Its end stays where it was: whether a sweep met it before must make no difference.
+                self.state.store(FORGOTTEN, Ordering::Release);
+                Ending::Silent { counted: true }
+            }
             LIVE => {
                 self.expires_at
                     .store(remember_until.as_secs(), Ordering::Release);
-                if over {
-                    self.state.store(FORGOTTEN, Ordering::Release);
-                    Ending::Silent { counted: true }
-                } else {
-                    self.state.store(ENDED, Ordering::Release);
-                    Ending::Now(SessionId::reread(&id))
-                }
+                self.state.store(ENDED, Ordering::Release);
+                Ending::Now(SessionId::reread(&id))
             }
             ENDED if !over => Ending::Before(SessionId::reread(&id)),
             PENDING => {

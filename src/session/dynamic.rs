@@ -62,6 +62,9 @@ pub trait DynSessionRegistry: DynSessionStore {
         id: &'a SessionId,
     ) -> BoxFuture<'a, Result<SessionStatus, StoreError>>;
 
+    /// See [`SessionRegistry::status_now`].
+    fn status_now_dyn(&self, id: &SessionId) -> Option<SessionStatus>;
+
     /// See [`SessionRegistry::extend`].
     fn extend_dyn<'a>(
         &'a self,
@@ -84,6 +87,9 @@ pub trait DynSessionRegistry: DynSessionStore {
         &'a self,
         identity: &'a SessionIdentity,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// See [`SessionRegistry::is_logged_out_now`].
+    fn is_logged_out_now_dyn(&self, identity: &SessionIdentity) -> Option<bool>;
 
     /// See [`SessionRegistry::ended`].
     fn ended_dyn(&self, id: &SessionId) -> BoxFuture<'static, ()>;
@@ -125,6 +131,10 @@ impl<S: SessionRegistry> DynSessionRegistry for S {
         Box::pin(async { self.status(id).await.map_err(StoreError::new) })
     }
 
+    fn status_now_dyn(&self, id: &SessionId) -> Option<SessionStatus> {
+        self.status_now(id)
+    }
+
     fn extend_dyn<'a>(
         &'a self,
         id: &'a SessionId,
@@ -150,6 +160,10 @@ impl<S: SessionRegistry> DynSessionRegistry for S {
         identity: &'a SessionIdentity,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async { self.is_logged_out(identity).await.map_err(StoreError::new) })
+    }
+
+    fn is_logged_out_now_dyn(&self, identity: &SessionIdentity) -> Option<bool> {
+        self.is_logged_out_now(identity)
     }
 
     fn ended_dyn(&self, id: &SessionId) -> BoxFuture<'static, ()> {
@@ -179,14 +193,16 @@ macro_rules! forward_store {
 
 /// Implements the richer port for a pointer to something that has it.
 macro_rules! forward_registry {
-    ([$($generics:tt)*] $pointer:ty, $register:ident, $status:ident, $extend:ident, $rebind:ident, $unregister:ident,
-        $is_logged_out:ident, $ended:ident, $identity_ended:ident) => {
+    ([$($generics:tt)*] $pointer:ty, $register:ident, $status:ident, $status_now:ident, $extend:ident, $rebind:ident,
+        $unregister:ident, $is_logged_out:ident, $is_logged_out_now:ident, $ended:ident, $identity_ended:ident) => {
         impl<$($generics)*> SessionRegistry for $pointer {
             async fn register(&self,
                 session: NewSession,) -> Result<Registration, Self::Error> { (**self).$register(session).await }
 
             async fn status(&self,
                 id: &SessionId,) -> Result<SessionStatus, Self::Error> { (**self).$status(id).await }
+
+            fn status_now(&self, id: &SessionId) -> Option<SessionStatus> { (**self).$status_now(id) }
 
             async fn extend(&self,
                 id: &SessionId,
@@ -201,6 +217,10 @@ macro_rules! forward_registry {
 
             async fn is_logged_out(&self,
                 identity: &SessionIdentity,) -> Result<bool, Self::Error> { (**self).$is_logged_out(identity).await }
+
+            fn is_logged_out_now(&self, identity: &SessionIdentity) -> Option<bool> {
+                (**self).$is_logged_out_now(identity)
+            }
 
             fn ended(&self, id: &SessionId) -> impl Future<Output = ()> + Send + 'static {
                 (**self).$ended(id)
@@ -217,9 +237,9 @@ macro_rules! forward_registry {
 }
 
 forward_store!([S: SessionStore] Arc<S>, S::Error, terminate, forget);
-forward_registry!([S: SessionRegistry] Arc<S>, register, status, extend, rebind, unregister, is_logged_out, ended,
-    identity_ended);
+forward_registry!([S: SessionRegistry] Arc<S>, register, status, status_now, extend, rebind, unregister, is_logged_out,
+    is_logged_out_now, ended, identity_ended);
 forward_store!([] Arc<dyn DynSessionStore>, StoreError, terminate_dyn, forget_dyn);
 forward_store!([] Arc<dyn DynSessionRegistry>, StoreError, terminate_dyn, forget_dyn);
-forward_registry!([] Arc<dyn DynSessionRegistry>, register_dyn, status_dyn, extend_dyn, rebind_dyn, unregister_dyn,
-    is_logged_out_dyn, ended_dyn, identity_ended_dyn);
+forward_registry!([] Arc<dyn DynSessionRegistry>, register_dyn, status_dyn, status_now_dyn, extend_dyn, rebind_dyn,
+    unregister_dyn, is_logged_out_dyn, is_logged_out_now_dyn, ended_dyn, identity_ended_dyn);

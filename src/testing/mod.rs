@@ -6,6 +6,7 @@
 //! 3. [`TokenMint`] signs tokens without any network; [`LogoutTokenBuilder`] has one method for each way to break one, and
 //!    [`Breakage::ALL`] lists them with the refusal that each must lead to.
 //! 4. [`TestClock`] stands still until it is moved, or follows a paused tokio runtime.
+//! 5. [`suite`] holds what a session store must do, as claims that run over any store, races included.
 //!
 //! An integration test of an application, from the login to the logout:
 //!
@@ -75,6 +76,7 @@ mod keys;
 mod mint;
 mod provider;
 mod rsa_pool;
+pub mod suite;
 
 pub use breakages::Breakage;
 pub use browser::Browser;

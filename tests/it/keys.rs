@@ -6,12 +6,19 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinSet;
+use tower_backchannel_logout::clock::{Clock, SystemClock};
 use tower_backchannel_logout::jose::Algorithm;
 use tower_backchannel_logout::jwks::{KeysErrorKind, RefreshPolicy};
-use tower_backchannel_logout::logout::{LogoutErrorKind, LogoutTokenVerifier};
+use tower_backchannel_logout::logout::{Logout, LogoutErrorKind, LogoutTokenVerifier};
 use tower_backchannel_logout::provider::{Client, Provider, ProviderBuilder};
 use tower_backchannel_logout::refusal::Refusal;
+use tower_backchannel_logout::session::{
+    NewSession, Registration, SessionIdentity, SessionRegistry,
+};
+use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::testing::{SigningKey, TokenMint};
+
+use tower_backchannel_logout::{ClientId, Issuer, SessionId, Subject};
 
 use crate::wire::{Reply, Wire};
 
@@ -166,6 +173,40 @@ async fn a_provider_that_is_down_at_the_start_is_found_when_it_comes_up() {
     );
     world.wire.answer(published(&[&key]));
     assert_eq!(world.kind(&world.token(&key)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_token_that_came_while_the_provider_was_down_takes_effect_when_it_is_up() {
+    // BCL-76
+    let key = key("k");
+    let refresh = RefreshPolicy::default().with_cooldown(Duration::from_secs(1));
+    let world = World::with(&key, refresh).await;
+    world.wire.answer(Reply::Raw(String::new()));
+    let store = MemoryStore::builder().build();
+    let identity = SessionIdentity::new(
+        Issuer::parse(&world.issuer).unwrap(),
+        ClientId::parse(CLIENT).unwrap(),
+        Subject::parse("u").unwrap(),
+    );
+    let id = SessionId::parse("s").unwrap();
+    let expires = SystemClock::default()
+        .now()
+        .saturating_add(Duration::from_secs(3600));
+    let session = NewSession::new(id.clone(), identity, expires);
+    assert_eq!(
+        store.register(session).await.unwrap(),
+        Registration::Registered
+    );
+    let logout = Logout::builder(store.clone(), world.provider.clone()).build();
+    let error = logout.handle(&world.token(&key)).await.unwrap_err();
+    assert_eq!(error.kind(), LogoutErrorKind::KeysUnavailable);
+    assert!(store.status(&id).await.unwrap().is_live());
+    world.wire.answer(published(&[&key]));
+    // The attempt comes with the cooldown; nobody sends anything meanwhile.
+    while store.status(&id).await.unwrap().is_live() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(logout.parked(), 0);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
-//! The integration tests, in one binary.
+//! Everything that is tested through the public API, in one binary.
 
 mod architecture;
 mod conformance;
 mod endpoint;
+mod examples;
+mod faults;
 #[cfg(feature = "client")]
 mod fetch;
 mod guard;
@@ -14,6 +16,8 @@ mod parking;
 mod provider;
 mod rig;
 mod secrets;
+mod soak;
+mod store;
 mod tokens;
 mod vectors;
 #[cfg(feature = "client")]

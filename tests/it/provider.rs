@@ -67,6 +67,32 @@ fn a_public_key_algorithm_takes_no_secret() {
     assert_eq!(refused.unwrap_err().field(), "algorithm");
 }
 
+#[tokio::test]
+async fn a_provider_whose_clients_all_have_secrets_fetches_nothing() {
+    // BCL-41
+    let secret = ClientSecret::parse("x".repeat(32)).unwrap();
+    let client = Client::builder("c")
+        .with_algorithm(Algorithm::Hs256)
+        .with_client_secret(secret);
+    let provider = Provider::builder("https://op.example")
+        .with_client(client.build().unwrap())
+        .build()
+        .unwrap();
+    assert!(provider.remote_keys().is_none());
+    assert_eq!(provider.ready().await, Ok(()));
+}
+
+#[test]
+fn an_unreadable_configuration_never_shows_the_secret() {
+    // BCL-170
+    let secret = ClientSecret::parse("marker".repeat(8)).unwrap();
+    let builder = Client::builder("c")
+        .with_algorithm(Algorithm::Hs256)
+        .with_client_secret(secret);
+    let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
+    assert!(!shown.contains("marker"), "{shown}");
+}
+
 #[test]
 fn a_provider_needs_a_client_and_no_client_twice() {
     // BCL-38

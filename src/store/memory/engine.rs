@@ -55,7 +55,7 @@ impl Engine {
             clock: config.clock,
             policy: config.policy,
             max_sessions: bound(config.max_sessions),
-            max_dead: bound(config.max_marks),
+            max_dead: bound(config.max_sessions),
             prints: Prints::default(),
             scopes: Scopes::default(),
             ids: Ids::new(),
@@ -235,8 +235,12 @@ impl Engine {
                 }
                 Ending::Before(id) => id,
                 Ending::Silent { counted: was } => {
-                    counted = counted.saturating_add(i64::from(was));
-                    self.sessions.wake(hub_key(cell));
+                    if was {
+                        // It expired, and nobody met it before.
+                        counted = counted.saturating_add(1);
+                        self.unlink(cell);
+                        self.sessions.wake(hub_key(cell));
+                    }
                     continue;
                 }
             };

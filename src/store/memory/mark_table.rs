@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use hashbrown::HashTable;
 
 use super::prints::{Padded, Print, SHARDS, shard_of};
+use super::step;
 use crate::clock::UnixTime;
 use crate::session::cell::Scope;
 use crate::session::marks::Mark;
@@ -140,7 +141,8 @@ impl MarkTable {
             .unwrap_or_else(PoisonError::into_inner);
         self.count_out(shard.sweep(now, SWEEP));
         if let Some(entry) = shard.table.find_mut(hash_, |entry| entry.print == print) {
-            entry.mark = entry.mark.merge(mark);
+            let over = entry.mark.expires_at <= now;
+            entry.mark = if over { mark } else { entry.mark.merge(mark) };
             return;
         }
         // Counted before it can be found: whoever counts none may rely on it.
@@ -225,6 +227,7 @@ impl MarkTable {
             let marks = group.iter().map(|entry| entry.mark);
             let merged = marks.fold(first.mark, Mark::merge);
             self.put_unbounded(first.subject, None, &first.scope, merged, now);
+            step("fold: subject written");
             group
                 .iter()
                 .for_each(|entry| self.remove_covered(entry, merged));
@@ -241,6 +244,7 @@ impl MarkTable {
         }
         for entry in all.iter().take(excess) {
             self.put_wide(&entry.scope, entry.mark, now);
+            step("fold: scope written");
             self.remove_covered(entry, entry.mark);
         }
     }

@@ -152,14 +152,14 @@ impl MemoryStoreBuilder {
         self
     }
 
-    /// The largest number of sessions. Default 1,000,000, at most some 400 MB. Beyond it, logins fail.
+    /// The largest number of live sessions. Default 1,000,000, at most some 400 MB. Beyond it, logins fail. As many ids that ended are
+    /// remembered; beyond it the oldest are folded into coarser marks.
     pub fn with_max_sessions(mut self, max: usize) -> Self {
         self.max_sessions = max;
         self
     }
 
-    /// The largest number of marks, and of ids that ended and are remembered. Default 1,000,000. Beyond it, the oldest are folded into
-    /// coarser ones.
+    /// The largest number of marks. Default 1,000,000, some 120 MB. Beyond it, the oldest are folded into coarser ones.
     pub fn with_max_marks(mut self, max: usize) -> Self {
         self.max_marks = max;
         self
@@ -198,6 +198,10 @@ impl SessionRegistry for MemoryStore {
         Ok(self.0.status(id))
     }
 
+    fn status_now(&self, id: &SessionId) -> Option<SessionStatus> {
+        Some(self.0.status(id))
+    }
+
     async fn extend(&self, id: &SessionId, expires_at: UnixTime) -> Result<bool, MemoryStoreError> {
         Ok(self.0.extend(id, expires_at))
     }
@@ -216,6 +220,10 @@ impl SessionRegistry for MemoryStore {
 
     async fn is_logged_out(&self, identity: &SessionIdentity) -> Result<bool, MemoryStoreError> {
         Ok(self.0.is_logged_out(identity))
+    }
+
+    fn is_logged_out_now(&self, identity: &SessionIdentity) -> Option<bool> {
+        Some(self.0.is_logged_out(identity))
     }
 
     /// Needs a tokio runtime with time enabled. An expiry is noticed within a second.

@@ -210,7 +210,7 @@ fn dead_ids_beyond_the_bound_still_take_no_late_save() {
     let clock = clock();
     let store = MemoryStore::builder()
         .with_clock(clock.clone())
-        .with_max_marks(10)
+        .with_max_sessions(10)
         .build();
     for nth in 0..100 {
         let new = session(&format!("session {nth}"), "customer", None, nth);

@@ -32,7 +32,7 @@ fn set(fields: &HeaderMap) -> Vec<&str> {
 
 /// What is set by a response whose handler ran `meanwhile`.
 async fn answer_of<E: SessionExtractor>(
-    layer: &SessionGuardLayer<Moody, E>,
+    layer: &SessionGuardLayer<Arc<Moody>, E>,
     fields: &[&str],
     meanwhile: impl AsyncFn(),
 ) -> Vec<String> {

@@ -44,7 +44,7 @@ async fn open(
 }
 
 async fn next<B: Body<Data = Bytes, Error = Infallible> + Unpin>(body: &mut B) -> Option<Bytes> {
-    let frame = body.frame().await?;
+    let frame = in_time(body.frame()).await?;
     Some(frame.unwrap().into_data().unwrap())
 }
 

@@ -15,7 +15,8 @@ use tower::{ServiceExt, service_fn};
 use tower_backchannel_logout::guard::{
     LiveSession, Presented, Rejection, RequestHead, SessionGuardLayer,
 };
-use tower_backchannel_logout::session::SessionRegistry;
+use tower_backchannel_logout::session::{DynSessionRegistry, SessionRegistry};
+use tower_backchannel_logout::store::MemoryStore;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -24,10 +25,20 @@ use super::rig::*;
 const MOODS: [Mood; 2] = [Mood::AtOnce, Mood::Waits];
 
 /// A handler that counts its calls and says which session it saw.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Handler {
     calls: Arc<AtomicUsize>,
     ready: bool,
+}
+
+impl Clone for Handler {
+    /// A clone has not been polled ready, whatever the original was.
+    fn clone(&self) -> Self {
+        Self {
+            calls: Arc::clone(&self.calls),
+            ready: false,
+        }
+    }
 }
 
 impl Handler {
@@ -338,4 +349,20 @@ async fn a_dropped_request_never_reaches_the_handler() {
     answer.notify_one();
     assert_eq!(handler.calls(), 0);
     assert!(store.status(&id("s1")).await.unwrap().is_live());
+}
+
+#[tokio::test]
+async fn a_store_behind_a_trait_object_or_an_arc_still_answers_at_once() {
+    let store = MemoryStore::new();
+    login(&store, "s1", "A").await;
+    let shared = Arc::new(store.clone());
+    let object: Arc<dyn DynSessionRegistry> = Arc::new(store);
+    let stateless = identity("B");
+    assert!(shared.status_now(&id("s1")).unwrap().is_live());
+    assert!(object.status_now(&id("s1")).unwrap().is_live());
+    assert_eq!(shared.is_logged_out_now(&stateless), Some(false));
+    assert_eq!(object.is_logged_out_now(&stateless), Some(false));
+    let layer = SessionGuardLayer::new(object, cookie());
+    let answer = ask(&layer, Handler::default(), Some("s1")).await;
+    assert_eq!(answer.headers()["saw"], "s1");
 }

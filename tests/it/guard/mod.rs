@@ -2,7 +2,7 @@
 
 mod after;
 mod bodies;
-mod book;
 mod decision;
+mod logs;
 mod rig;
 mod sockets;

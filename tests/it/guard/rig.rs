@@ -13,11 +13,10 @@ use tower::ServiceExt;
 use tower_backchannel_logout::clock::UnixTime;
 use tower_backchannel_logout::guard::{GuardBody, SessionCookie, SessionGuardLayer};
 use tower_backchannel_logout::session::*;
+use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 use tower_layer::Layer;
 use tower_service::Service;
-
-use super::book::Book;
 
 /// How the store answers questions.
 #[derive(Clone)]
@@ -40,7 +39,7 @@ pub(crate) struct Down;
 
 /// A store with moods around a real one.
 pub(crate) struct Moody {
-    pub(crate) inner: Book,
+    pub(crate) inner: MemoryStore,
     mood: Mutex<Mood>,
     asked: AtomicUsize,
 }
@@ -48,7 +47,7 @@ pub(crate) struct Moody {
 impl Moody {
     pub(crate) fn new(mood: Mood) -> Arc<Self> {
         Arc::new(Self {
-            inner: Book::default(),
+            inner: MemoryStore::new(),
             mood: Mutex::new(mood),
             asked: AtomicUsize::new(0),
         })
@@ -187,7 +186,7 @@ pub(crate) fn cookie() -> SessionCookie {
     SessionCookie::parse("id").unwrap()
 }
 
-pub(crate) fn guard(store: &Arc<Moody>) -> SessionGuardLayer<Moody, SessionCookie> {
+pub(crate) fn guard(store: &Arc<Moody>) -> SessionGuardLayer<Arc<Moody>, SessionCookie> {
     SessionGuardLayer::new(Arc::clone(store), cookie())
 }
 
@@ -227,4 +226,10 @@ pub(crate) async fn refused(answer: Answer<Full<Bytes>>) -> u16 {
 
 pub(crate) fn ok() -> Response<Full<Bytes>> {
     Response::new(Full::from("yours"))
+}
+
+/// What has to happen at once: a test that would hang fails.
+pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, future).await.expect("it hangs")
 }

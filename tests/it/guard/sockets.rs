@@ -174,7 +174,7 @@ async fn a_websocket_closes_with_its_session_and_the_customers_other_one_stays_o
     echo(&mut two).await;
     let begin = std::time::Instant::now();
     logout(&*store, "A").await;
-    let last = StreamExt::next(&mut one).await.unwrap().unwrap();
+    let last = in_time(StreamExt::next(&mut one)).await.unwrap().unwrap();
     assert!(last.is_close(), "{last:?}");
     assert!(begin.elapsed().as_secs() < 1);
     echo(&mut two).await;
@@ -197,7 +197,7 @@ async fn server_sent_events_end_with_their_session_and_the_customers_other_ones_
     let begin = std::time::Instant::now();
     logout(&*store, "A").await;
     // A clean end, not a broken transfer.
-    assert!(one.frame().await.is_none());
+    assert!(in_time(one.frame()).await.is_none());
     assert!(begin.elapsed().as_secs() < 1);
     let open = tokio::time::timeout(std::time::Duration::from_millis(50), two.frame()).await;
     assert!(open.is_err(), "{open:?}");

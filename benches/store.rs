@@ -1,0 +1,275 @@
+//! The memory store at its size: a million sessions, a million marks. Each path asserts its result before it is measured; `bounds` asserts
+//! the numbers the design promises that do not depend on the machine.
+
+use std::alloc::System;
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tower_backchannel_logout::clock::{Clock, SystemClock, UnixTime};
+use tower_backchannel_logout::session::{
+    LogoutRequest, LogoutTarget, NewSession, Registration, SessionIdentity, SessionRegistry,
+    SessionStore,
+};
+use tower_backchannel_logout::store::MemoryStore;
+use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
+
+const MILLION: usize = 1_000_000;
+
+/// Counts what is asked of the allocator.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn held() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}
+
+/// The memory store never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => unreachable!("the memory store waited"),
+    }
+}
+
+struct Made {
+    issuer: Issuer,
+    client_id: ClientId,
+    now: UnixTime,
+}
+
+impl Made {
+    fn new() -> Self {
+        Self {
+            issuer: Issuer::parse("https://login.example/realms/shop").unwrap(),
+            client_id: ClientId::parse("shop-frontend").unwrap(),
+            now: SystemClock::default().now(),
+        }
+    }
+
+    fn id(&self, nth: usize) -> SessionId {
+        // 22 bytes, as 128 bits in base64url.
+        SessionId::parse(format!("{:022x}", nth.wrapping_mul(0x9E37_79B9_7F4A_7C15))).unwrap()
+    }
+
+    fn identity(&self, subject: usize, sid: usize) -> SessionIdentity {
+        // 36 bytes each, as a UUID.
+        SessionIdentity::new(
+            self.issuer.clone(),
+            self.client_id.clone(),
+            Subject::parse(format!("{subject:036x}")).unwrap(),
+        )
+        .with_sid(Sid::parse(format!("{sid:036}")).unwrap())
+        .with_id_token_iat(self.now)
+    }
+
+    fn session(&self, nth: usize, subject: usize) -> NewSession {
+        let until = self.now.saturating_add(Duration::from_secs(86_400));
+        NewSession::new(self.id(nth), self.identity(subject, nth), until)
+    }
+
+    fn by_subject(&self, subject: usize) -> LogoutRequest {
+        let subject = Subject::parse(format!("{subject:036x}")).unwrap();
+        let (issuer, client_id) = (self.issuer.clone(), self.client_id.clone());
+        LogoutRequest::for_subject(issuer, client_id, subject, self.now)
+    }
+
+    fn by_sid(&self, sid: usize) -> LogoutRequest {
+        let target = LogoutTarget::Session {
+            sid: Sid::parse(format!("{sid:036}")).unwrap(),
+            subject: None,
+        };
+        let (issuer, client_id) = (self.issuer.clone(), self.client_id.clone());
+        LogoutRequest::new(issuer, client_id, target, self.now, self.now)
+    }
+
+    fn store(&self) -> MemoryStore {
+        MemoryStore::builder()
+            .with_max_sessions(4 * MILLION)
+            .with_max_marks(4 * MILLION)
+            .build()
+    }
+
+    /// A million sessions, each of its own customer.
+    fn full(&self) -> MemoryStore {
+        let store = self.store();
+        for nth in 0..MILLION {
+            let taken = now(store.register(self.session(nth, nth))).unwrap();
+            assert_eq!(taken, Registration::Registered);
+        }
+        store
+    }
+}
+
+/// Visits the sessions in an order the caches cannot guess.
+fn scattered(nth: usize) -> usize {
+    nth.wrapping_mul(7_368_787) % MILLION
+}
+
+fn bounds(_: &mut Criterion) {
+    let made = Made::new();
+    let before = held();
+    let store = made.full();
+    let bytes = (held() - before) / MILLION;
+    println!("memory: {bytes} bytes a session at 1,000,000 (target 400)");
+    assert!(bytes <= 400, "{bytes} bytes a session");
+
+    let ids: Vec<_> = (0..100_000).map(|nth| made.id(scattered(nth))).collect();
+    let calls = ALLOCATOR.stats().allocations;
+    for id in &ids {
+        assert!(now(store.status(id)).unwrap().is_live());
+    }
+    assert_eq!(ALLOCATOR.stats().allocations, calls, "the guard allocates");
+
+    let rate = |threads: usize| {
+        let rounds = 20;
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                let (store, ids) = (&store, &ids);
+                scope.spawn(move || {
+                    for nth in 0..rounds * ids.len() {
+                        let id = &ids[(nth + thread * 50_000) % ids.len()];
+                        assert!(now(store.status(black_box(id))).unwrap().is_live());
+                    }
+                });
+            }
+        });
+        (threads * rounds * ids.len()) as f64 / begun.elapsed().as_secs_f64()
+    };
+    let (one, two) = (rate(1), rate(2));
+    println!(
+        "threads: one {one:.0}/s, two {two:.0}/s, ratio {:.2} (target 1.7)",
+        two / one
+    );
+
+    let before = held();
+    for nth in 0..MILLION {
+        let request = made.by_sid(10 * MILLION + nth);
+        assert!(now(store.terminate(&request)).unwrap().sessions.is_empty());
+    }
+    let bytes = (held() - before) / MILLION;
+    println!("memory: {bytes} bytes a mark at 1,000,000");
+    assert_eq!(store.stats().marks, MILLION);
+
+    // How long a session of a customer with 10,000 of them stays live after the logout began: asked by another thread.
+    let customer = usize::MAX;
+    let mut effective = Vec::new();
+    let mut whole = Vec::new();
+    for round in 0..11 {
+        let first = 20 * MILLION + round * 10_000;
+        for nth in first..first + 10_000 {
+            let taken = now(store.register(made.session(nth, customer - round))).unwrap();
+            assert_eq!(taken, Registration::Registered);
+        }
+        let (request, last) = (made.by_subject(customer - round), made.id(first + 9_999));
+        let barrier = std::sync::Barrier::new(2);
+        let (effect, all) = std::thread::scope(|scope| {
+            let (store, request, last, barrier) = (&store, &request, &last, &barrier);
+            let guard = scope.spawn(move || {
+                barrier.wait();
+                while now(store.status(last)).unwrap().is_live() {}
+                Instant::now()
+            });
+            barrier.wait();
+            let begun = Instant::now();
+            let terminated = now(store.terminate(request)).unwrap();
+            now(store.forget(request, &terminated)).unwrap();
+            let all = begun.elapsed();
+            assert_eq!(terminated.newly_ended, 10_000);
+            (guard.join().unwrap().saturating_duration_since(begun), all)
+        });
+        effective.push(effect);
+        whole.push(all);
+    }
+    effective.sort_unstable();
+    whole.sort_unstable();
+    println!(
+        "logout of 10,000 sessions: effective after {:?} (target 20 µs), all done after {:?} (target 10 ms), medians of 11",
+        effective[5], whole[5]
+    );
+}
+
+fn guard(c: &mut Criterion) {
+    let made = Made::new();
+    let store = made.full();
+    let ids: Vec<_> = (0..100_000).map(|nth| made.id(scattered(nth))).collect();
+    let unknown: Vec<_> = (0..100_000).map(|nth| made.id(5 * MILLION + nth)).collect();
+    assert!(now(store.status(&ids[0])).unwrap().is_live());
+    assert!(!now(store.status(&unknown[0])).unwrap().is_live());
+    let mut nth = 0;
+    c.bench_function("status/live_of_1m", |b| {
+        b.iter(|| {
+            nth = (nth + 1) % ids.len();
+            now(store.status(black_box(&ids[nth])))
+        })
+    });
+    c.bench_function("status/unknown_of_1m", |b| {
+        b.iter(|| {
+            nth = (nth + 1) % unknown.len();
+            now(store.status(black_box(&unknown[nth])))
+        })
+    });
+    let identities: Vec<_> = (0..10_000).map(|nth| made.identity(nth, nth)).collect();
+    assert!(!now(store.is_logged_out(&identities[0])).unwrap());
+    c.bench_function("is_logged_out/no_marks", |b| {
+        b.iter(|| now(store.is_logged_out(black_box(&identities[0]))))
+    });
+    for nth in 0..MILLION {
+        now(store.terminate(&made.by_sid(10 * MILLION + nth))).unwrap();
+    }
+    assert!(!now(store.is_logged_out(&identities[0])).unwrap());
+    c.bench_function("is_logged_out/1m_marks", |b| {
+        b.iter(|| {
+            nth = (nth + 1) % identities.len();
+            now(store.is_logged_out(black_box(&identities[nth])))
+        })
+    });
+}
+
+fn writes(c: &mut Criterion) {
+    let made = Made::new();
+    let store = made.full();
+    let mut next = 100 * MILLION;
+    let mut login = || {
+        next += 1;
+        (next, made.session(next, next))
+    };
+    c.bench_function("register/at_1m", |b| {
+        b.iter_batched(
+            &mut login,
+            |(_, new)| assert_eq!(now(store.register(new)).unwrap(), Registration::Registered),
+            BatchSize::SmallInput,
+        )
+    });
+    c.bench_function("terminate/by_sid", |b| {
+        b.iter_batched(
+            || {
+                let (nth, new) = login();
+                assert_eq!(now(store.register(new)).unwrap(), Registration::Registered);
+                made.by_sid(nth)
+            },
+            |request| {
+                let terminated = now(store.terminate(&request)).unwrap();
+                assert_eq!(terminated.newly_ended, 1);
+                now(store.forget(&request, &terminated)).unwrap();
+            },
+            BatchSize::SmallInput,
+        )
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = bounds, guard, writes
+}
+criterion_main!(benches);

@@ -1,0 +1,199 @@
+//! Millions of random operations: the memory store and the plain reference never differ.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tower_backchannel_logout::clock::{Clock, UnixTime};
+use tower_backchannel_logout::session::{
+    LogoutRequest, LogoutTarget, NewSession, Rebinding, Registration, SessionIdentity,
+    SessionRegistry, SessionStatus, SessionStore, Terminated,
+};
+use tower_backchannel_logout::store::MemoryStore;
+use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
+
+use crate::faults::reference::{Record, Reference};
+
+#[derive(Clone)]
+struct Now(Arc<AtomicI64>);
+
+impl Clock for Now {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A small generator of numbers (splitmix64): the same seed gives the same run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+
+    fn id(&mut self) -> SessionId {
+        SessionId::parse(format!("session {}", self.roll(12))).unwrap()
+    }
+
+    fn subject(&mut self) -> Subject {
+        Subject::parse(format!("customer {}", self.roll(4))).unwrap()
+    }
+
+    fn sid(&mut self) -> Option<Sid> {
+        let nth = self.roll(6);
+        (nth > 1).then(|| Sid::parse(format!("sid {nth}")).unwrap())
+    }
+
+    fn scope(&mut self) -> (Issuer, ClientId) {
+        let issuer = ["https://op.example", "https://op.example/"][usize::from(self.roll(6) == 0)];
+        let client_id = ["rp", "rp 2"][usize::from(self.roll(6) == 0)];
+        (
+            Issuer::parse(issuer).unwrap(),
+            ClientId::parse(client_id).unwrap(),
+        )
+    }
+
+    /// A moment around now: mostly just before, seldom long ago or later.
+    fn moment(&mut self, now: i64) -> UnixTime {
+        let before = [20, 20, 20, 700][usize::try_from(self.roll(4)).unwrap()];
+        UnixTime::from_secs(now + 8 - i64::try_from(self.roll(before)).unwrap())
+    }
+
+    fn identity(&mut self, now: i64) -> SessionIdentity {
+        let (issuer, client_id) = self.scope();
+        let mut identity = SessionIdentity::new(issuer, client_id, self.subject());
+        if let Some(sid) = self.sid() {
+            identity = identity.with_sid(sid);
+        }
+        if self.roll(10) > 0 {
+            identity = identity.with_id_token_iat(self.moment(now));
+        }
+        identity
+    }
+
+    fn request(&mut self, now: i64) -> LogoutRequest {
+        let (issuer, client_id) = self.scope();
+        let target = match self.sid() {
+            Some(sid) => {
+                let subject = (self.roll(2) == 0).then(|| self.subject());
+                LogoutTarget::Session { sid, subject }
+            }
+            None => LogoutTarget::Subject(self.subject()),
+        };
+        let cut_off = self.moment(now);
+        let usable_until = UnixTime::from_secs(cut_off.as_secs() + 360);
+        LogoutRequest::new(issuer, client_id, target, cut_off, usable_until)
+    }
+}
+
+fn ids(terminated: &Terminated) -> Vec<String> {
+    let sessions = terminated.sessions.iter();
+    let mut ids: Vec<_> = sessions.map(|ended| ended.id.as_str().to_owned()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Plays random operations on both; the first difference ends it.
+async fn play(operations: u64, seed: u64) {
+    let clock = Now(Arc::new(AtomicI64::new(1_700_000_000)));
+    let store = MemoryStore::builder().with_clock(clock.clone()).build();
+    let mut model = Reference::default();
+    let mut dice = Dice(seed);
+    let mut reports: Vec<(LogoutRequest, Terminated, Vec<Record>)> = Vec::new();
+    let mut counts = [0_u64; 2];
+    for nth in 0..operations {
+        let now = clock.now().as_secs();
+        let (id, at) = (dice.id(), format!("operation {nth} of seed {seed}"));
+        match dice.roll(100) {
+            0..30 => {
+                let identity = dice.identity(now);
+                let until = UnixTime::from_secs(now + i64::try_from(dice.roll(200)).unwrap());
+                let mut new = NewSession::new(id, identity, until);
+                if dice.roll(10) == 0 {
+                    new = new.dangerous_adopt_existing();
+                }
+                let taken = model.may_register(&new, now);
+                if taken {
+                    model.insert(&new);
+                }
+                counts[usize::from(taken)] += 1;
+                let answer = store.register(new).await.unwrap();
+                assert_eq!(answer == Registration::Registered, taken, "register, {at}");
+            }
+            30..40 => {
+                let request = dice.request(now);
+                model.write_marks(&request, now);
+                let (records, newly_ended) = model.end(&request, now);
+                let mut expected: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
+                expected.sort_unstable();
+                let terminated = store.terminate(&request).await.unwrap();
+                assert_eq!(ids(&terminated), expected, "terminate, {at}");
+                assert_eq!(terminated.newly_ended, newly_ended, "terminate, {at}");
+                reports.push((request, terminated, records));
+            }
+            40..45 if !reports.is_empty() => {
+                let which = usize::try_from(dice.roll(reports.len() as u64)).unwrap();
+                let (request, terminated, records) = reports.swap_remove(which);
+                model.forget_records(&records);
+                store.forget(&request, &terminated).await.unwrap();
+                reports.truncate(20);
+            }
+            45..60 => {
+                let live = model.is_live(&id, now);
+                let status = store.status(&id).await.unwrap();
+                let found = match status {
+                    SessionStatus::Live(session) => Some(session.identity()),
+                    _ => None,
+                };
+                assert_eq!(found, live, "status, {at}");
+            }
+            60..68 => {
+                let until = now + i64::try_from(dice.roll(300)).unwrap();
+                let moved = store.extend(&id, UnixTime::from_secs(until)).await.unwrap();
+                assert_eq!(moved, model.extend(&id, until, now), "extend, {at}");
+            }
+            68..78 => {
+                let new = dice.id();
+                let expected = if new == id {
+                    model.is_live(&id, now).is_some()
+                } else {
+                    let taken = model.take(&id, now);
+                    taken.map(|record| model.put(record, &new)).is_some()
+                };
+                let answer = store.rebind(&id, &new).await.unwrap();
+                assert_eq!(answer == Rebinding::Rebound, expected, "rebind, {at}");
+            }
+            78..83 => {
+                let ended = store.unregister(&id).await.unwrap();
+                assert_eq!(ended, model.unregister(&id, now), "unregister, {at}");
+            }
+            83..95 => {
+                let identity = dice.identity(now);
+                let gone = store.is_logged_out(&identity).await.unwrap();
+                assert_eq!(gone, model.is_marked(&identity, now), "is_logged_out, {at}");
+            }
+            _ => {
+                let later = [1, 1, 5, 30, 700][usize::try_from(dice.roll(5)).unwrap()];
+                clock.0.fetch_add(later, Ordering::Relaxed);
+            }
+        }
+    }
+    // Both answers came up often, or the run would prove little.
+    assert!(
+        counts.iter().all(|count| *count > operations / 50),
+        "{counts:?}"
+    );
+}
+
+#[tokio::test]
+async fn random_operations_show_no_difference_to_the_reference() {
+    // `SOAK_OPERATIONS=10000000 cargo test --release --test it soak` for the long run.
+    let operations = std::env::var("SOAK_OPERATIONS");
+    let operations = operations.map_or(200_000, |count| count.parse().unwrap());
+    for seed in 0..4 {
+        play(operations / 4, seed).await;
+    }
+}
