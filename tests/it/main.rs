@@ -2,8 +2,8 @@
 
 mod architecture;
 mod conformance;
+mod corpus;
 mod endpoint;
-mod examples;
 mod faults;
 #[cfg(feature = "client")]
 mod fetch;
