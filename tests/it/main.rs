@@ -16,8 +16,10 @@ mod parking;
 mod provider;
 mod rig;
 mod secrets;
+mod shapes;
 mod soak;
 mod store;
+mod tenants;
 mod tokens;
 mod vectors;
 #[cfg(feature = "client")]
