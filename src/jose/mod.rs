@@ -27,9 +27,9 @@ pub(crate) use header::Header;
 pub(crate) use json::{Value, check_depth, read_object};
 pub use jwk_set::{JwkSet, JwkSetError};
 pub use secret::ClientSecret;
-pub(crate) use signature::Keys;
 #[cfg(test)]
 pub(crate) use signature::operations;
+pub(crate) use signature::{Keys, verify_refreshed};
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ mod keys;
 mod kit;
 mod logout;
 mod parking;
+mod properties;
 mod provider;
 mod rig;
 mod secrets;
