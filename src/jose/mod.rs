@@ -12,6 +12,8 @@ mod algorithm;
 mod compact;
 mod encryption;
 mod header;
+#[cfg(feature = "josekit")]
+mod josekit;
 mod json;
 #[cfg(feature = "jwe")]
 pub mod jwe;

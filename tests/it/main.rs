@@ -4,10 +4,13 @@ mod architecture;
 mod conformance;
 mod corpus;
 mod endpoint;
+mod examples;
 mod faults;
 #[cfg(feature = "client")]
 mod fetch;
 mod guard;
+#[cfg(feature = "josekit")]
+mod josekit;
 #[cfg(feature = "client")]
 mod keys;
 mod kit;
