@@ -10,8 +10,8 @@ pub(crate) enum Json {
     Number(String),
     Text(String),
     Odd,
-    Array(Vec<Json>),
-    Object(Vec<(Json, Json)>),
+    Array(Vec<Self>),
+    Object(Vec<(Self, Self)>),
 }
 
 impl Json {
