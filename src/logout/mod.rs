@@ -43,3 +43,6 @@ pub use parking::Parking;
 pub use pipeline::{Logout, LogoutOutcome};
 pub use verifier::LogoutTokenVerifier;
 pub(crate) use verifier::TokenPlace;
+
+#[cfg(test)]
+mod tests;

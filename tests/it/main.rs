@@ -3,21 +3,28 @@
 mod architecture;
 mod conformance;
 mod docs;
+mod corpus;
 mod endpoint;
+mod examples;
 mod faults;
 #[cfg(feature = "client")]
 mod fetch;
 mod guard;
+#[cfg(feature = "josekit")]
+mod josekit;
 #[cfg(feature = "client")]
 mod keys;
 mod kit;
 mod logout;
 mod parking;
+mod properties;
 mod provider;
 mod rig;
 mod secrets;
+mod shapes;
 mod soak;
 mod store;
+mod tenants;
 mod tokens;
 mod vectors;
 #[cfg(feature = "client")]

@@ -296,3 +296,35 @@ async fn what_was_parked_is_remembered_like_any_other_token() {
     logout.handle(&token).await.unwrap();
     assert_eq!(store.asked().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_keys_serve_for_a_day_and_then_the_answer_is_503() {
+    // BCL-82
+    let rig = Rig::new();
+    rig.come_up();
+    rig.provider.ready().await.unwrap();
+    rig.keys.up.store(false, Ordering::SeqCst);
+    let store = ScriptedStore::new([Behaviour::Answer]);
+    let endpoint = LogoutService::new(rig.logout(store.clone(), Parking::default()));
+    let answer = async || {
+        send(&endpoint, form(&rig.token().sub("alice").sign()))
+            .await
+            .status()
+    };
+    pass(23 * 3600).await;
+    assert_eq!(answer().await, StatusCode::OK, "after 23 hours");
+    pass(2 * 3600).await;
+    assert_eq!(
+        answer().await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "after 25 hours"
+    );
+    rig.come_up();
+    pass(60).await;
+    assert_eq!(
+        answer().await,
+        StatusCode::OK,
+        "and once the provider is back"
+    );
+    assert_eq!(store.asked().len(), 3, "the parked one was not lost");
+}

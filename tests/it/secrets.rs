@@ -159,3 +159,42 @@ async fn debug_output_of_what_the_application_holds_has_no_secrets() {
     );
     assert!(!shown.contains(MARKER), "{shown}");
 }
+
+#[tokio::test]
+async fn a_logout_that_matched_nothing_and_an_issuer_without_sid_are_reported() {
+    // BCL-144
+    let (log, _guard) = recording();
+    let op = Op::new();
+    let store = op.store();
+    sign_in(&store, "one", "alice", Some("s1"), NOW).await;
+    let logout = op.logout(store);
+    logout
+        .handle(&op.token().sub("alice").sid("s1").sign())
+        .await
+        .unwrap();
+    let text = log.text();
+    assert!(
+        !text.contains("unmatched_") && !text.contains("no_sid"),
+        "{text}"
+    );
+    logout
+        .handle(&op.token().sub("nobody").sid("s9").sign())
+        .await
+        .unwrap();
+    assert!(log.text().contains("unmatched_sid"));
+    logout
+        .handle(&op.token().sub("nobody").sign())
+        .await
+        .unwrap();
+    logout
+        .handle(&op.token().sub("somebody").sign())
+        .await
+        .unwrap();
+    let text = log.text();
+    assert!(text.contains("unmatched_sub"));
+    assert_eq!(
+        text.matches("no_sid").count(),
+        1,
+        "once for each issuer: {text}"
+    );
+}
