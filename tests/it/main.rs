@@ -11,11 +11,15 @@ mod guard;
 mod keys;
 mod kit;
 mod logout;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod monitoring;
 mod parking;
 mod provider;
 mod rig;
 mod secrets;
 mod soak;
+mod spans;
 mod store;
 mod tokens;
 mod vectors;
