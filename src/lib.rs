@@ -67,7 +67,7 @@
 //! | `jwe` | encrypted Logout Tokens |
 //! | `josekit` | josekit keys and key sets as input (needs OpenSSL) |
 //! | `reqwest` | a `reqwest::Client` as the fetcher |
-//! | `metrics` | counters, gauges and histograms through the `metrics` facade: names, labels, a Prometheus example |
+//! | `metrics` | counters, gauges and histograms through the `metrics` facade |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!
 //! Features add items and never change behaviour.

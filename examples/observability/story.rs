@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tower_backchannel_logout::clock::{Clock, SystemClock};
-use tower_backchannel_logout::session::{NewSession, SessionIdentity, SessionRegistry};
+use tower_backchannel_logout::session::{
+    NewSession, Registration, SessionIdentity, SessionRegistry,
+};
 use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::testing::{FakeProvider, TokenMint};
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
@@ -23,8 +25,11 @@ async fn sign_in(op: &FakeProvider, store: &MemoryStore, id: &str) -> Result<(),
     .with_id_token_iat(now);
     let in_an_hour = now.saturating_add(Duration::from_secs(3600));
     let session = NewSession::new(SessionId::parse(id)?, identity, in_an_hour);
-    store.register(session).await?;
-    Ok(())
+    // A real login looks at the answer: a logout may have come first.
+    match store.register(session).await? {
+        Registration::Registered => Ok(()),
+        other => Err(format!("the login was not taken: {other:?}").into()),
+    }
 }
 
 /// Two customers' worth of trouble in a second.

@@ -248,9 +248,8 @@ async fn retry<S: SessionStore, R: ReplayStore>(
         let handled = handle(logout, parked, &span).await;
         let (outcome, reason) = codes(&handled);
         span.conclude(outcome, reason);
-        let error = match handled {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
+        let Err(error) = handled else {
+            return Ok(());
         };
         match error.kind() {
             // Said when it was parked; it goes on waiting.
