@@ -179,7 +179,7 @@ impl Inner {
                     attempts,
                     keys,
                     age,
-                    "keys refreshed"
+                    "the keys of the provider were refreshed"
                 );
             }
             Ok(false) => {
@@ -189,7 +189,7 @@ impl Inner {
                     attempts,
                     keys,
                     age,
-                    "keys refreshed"
+                    "the keys of the provider were refreshed"
                 );
             }
             Err(kind) => tracing::warn!(
@@ -199,7 +199,7 @@ impl Inner {
                 attempts,
                 keys,
                 age,
-                "keys not refreshed"
+                "the keys of the provider could not be refreshed"
             ),
         }
     }
