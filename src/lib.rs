@@ -70,7 +70,7 @@
 //! | `jwe` | encrypted Logout Tokens |
 //! | `josekit` | josekit keys and key sets as input (needs OpenSSL) |
 //! | `reqwest` | a `reqwest::Client` as the fetcher |
-//! | `metrics` | counters and histograms through the `metrics` facade |
+//! | `metrics` | counters, gauges and histograms through the `metrics` facade |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!
 //! Features add items and never change behaviour.
@@ -112,7 +112,12 @@ pub mod guide;
 pub mod jose;
 pub mod jwks;
 pub mod logout;
+mod measure;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod provider;
+mod quiet;
 pub mod refusal;
 pub mod replay;
 pub mod session;

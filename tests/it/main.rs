@@ -16,6 +16,9 @@ mod josekit;
 mod keys;
 mod kit;
 mod logout;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod monitoring;
 mod parking;
 mod properties;
 mod provider;
@@ -23,6 +26,7 @@ mod rig;
 mod secrets;
 mod shapes;
 mod soak;
+mod spans;
 mod store;
 mod tenants;
 mod tokens;
