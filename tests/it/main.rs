@@ -2,8 +2,8 @@
 
 mod architecture;
 mod conformance;
-mod docs;
 mod corpus;
+mod docs;
 mod endpoint;
 mod examples;
 mod faults;
