@@ -128,7 +128,7 @@ pub mod testing;
 pub mod token;
 mod types;
 
-pub use types::{ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};
+pub use types::{BoxError, ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};
 
 /// The README's snippets compile and run like those of this documentation.
 #[cfg(all(doctest, feature = "client"))]

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use crate::config::ConfigError;
 
+/// An error of any type, as applications and HTTP clients have them.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Longest `sub`, `sid` or `jti` that is taken, in bytes (spec BCL-111).
 pub(crate) const MAX_IDENTIFIER_BYTES: usize = 2048;
 

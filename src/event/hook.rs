@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::session::{EndedSession, LogoutRequest, Terminated};
-
-/// An error of the application's own.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub use crate::types::BoxError;
 
 /// A logout that has taken effect: what it asked for and which sessions it ended.
 ///

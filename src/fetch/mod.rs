@@ -37,7 +37,6 @@ mod proxy;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -50,13 +49,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
+pub use crate::types::BoxError;
 pub(crate) use bounded::{Document, Fetched, Fetcher};
 pub use bounded::{FetchErrorKind, FetchLimits};
 #[cfg(feature = "client")]
 pub use client::{HttpClient, HttpClientBuilder};
-
-/// An error of any type, as clients have them.
-pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The HTTP client port: one GET, without redirects, cookies and credentials.
 ///
