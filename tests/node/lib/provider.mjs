@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import Provider from 'oidc-provider';
+import Current from 'oidc-provider';
 
 function key(kty, options, alg) {
   const { privateKey } = generateKeyPairSync(kty, options);
@@ -11,7 +11,8 @@ function key(kty, options, alg) {
 }
 
 // Listens at once, so that the issuer is known; clients are registered later, when their apps have an address.
-export async function reserve(port = 0) {
+// `Provider` may be another major version.
+export async function reserve(port = 0, Provider = Current) {
   const server = createServer((_, response) => response.writeHead(503).end());
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
