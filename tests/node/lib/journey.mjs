@@ -14,15 +14,20 @@ export function registration(app) {
   };
 }
 
-// Signs a customer in through the provider's own pages.
+// Signs a customer in to an app through the provider's own pages.
 export async function signIn(app, customer) {
   const agent = new Agent();
-  let page = await agent.visit(`${app.url}/login`);
-  assert.match(page.url, /\/interaction\//, `the login page: ${page.status} ${page.text.slice(0, 300)}`);
-  page = await agent.submit(page, { login: customer, password: 'x' });
-  for (let steps = 0; steps < 3 && /\/interaction\//.test(page.url); steps += 1) page = await agent.submit(page);
+  const page = await atLogin(agent, await agent.visit(`${app.url}/login`), customer);
   assert.ok(page.url.startsWith(app.url), `ended at ${page.url}: ${page.text.slice(0, 300)}`);
   return agent;
+}
+
+// From the provider's login page to where it sends the customer.
+export async function atLogin(agent, first, customer) {
+  assert.match(first.url, /\/interaction\//, `the login page: ${first.status} ${first.text.slice(0, 300)}`);
+  let page = await agent.submit(first, { login: customer, password: 'x' });
+  for (let steps = 0; steps < 3 && /\/interaction\//.test(page.url); steps += 1) page = await agent.submit(page);
+  return page;
 }
 
 export async function me(agent, app) {
