@@ -147,6 +147,7 @@ fn settings(
         client_id: ClientId::parse(application.client_id)?,
         client_secret: Some(application.secret.clone()),
         alg: ALG.to_owned(),
+        decryption_keys: None,
         public_url: application.url.clone(),
         brand,
     })

@@ -21,6 +21,7 @@ use tower_backchannel_logout::logout::Logout;
 use tower_backchannel_logout::provider::{Client, Provider};
 use tower_backchannel_logout::store::MemoryStore;
 
+use crate::shared::decryption;
 use crate::shared::events::{PageEvent, session_events};
 use crate::shared::relying_party::{RelyingParty, Settings};
 use crate::shared::shutdown::Shutdown;
@@ -55,6 +56,7 @@ pub(crate) fn service(
     if let Some(secret) = settings.signing_secret() {
         client = client.with_client_secret(ClientSecret::parse(secret)?);
     }
+    client = decryption::add_keys(client, &settings)?;
     let provider = Provider::builder(&settings.issuer)
         .with_client(client.build()?)
         .build()?;

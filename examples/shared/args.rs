@@ -18,6 +18,7 @@ pub(crate) struct Args {
     pub(crate) listen: String,
     public_url: Option<String>,
     alg: String,
+    decryption_keys: Option<String>,
 }
 
 const USAGE: &str =
@@ -27,7 +28,8 @@ const USAGE: &str =
   --listen ADDR:PORT      where to listen; port 0 picks a free one
   --store STORE           memory (the default), redis://…, postgres://… or sqlite:PATH
   --public-url URL        how browsers reach this application (default: the listen address)
-  --alg ALG               how the provider signs ID and Logout Tokens (default: RS256)";
+  --alg ALG               how the provider signs ID and Logout Tokens (default: RS256)
+  --decryption-keys FILE  private JWK set for encrypted Logout Tokens, or the word client-secret (feature jwe)";
 
 impl Args {
     /// Reads the command line, or says what is wrong with it and exits with 2.
@@ -57,6 +59,7 @@ impl Args {
             client_id: self.client_id,
             client_secret: self.client_secret,
             alg: self.alg,
+            decryption_keys: self.decryption_keys,
             public_url: self
                 .public_url
                 .unwrap_or_else(|| format!("http://{address}")),
@@ -66,7 +69,8 @@ impl Args {
 
     fn parse(arguments: Vec<String>, default_listen: &str) -> Result<Self, String> {
         let (mut issuer, mut client_id, mut client_secret) = (None, None, None);
-        let (mut listen, mut store, mut public_url, mut alg) = (None, None, None, None);
+        let (mut listen, mut store, mut public_url) = (None, None, None);
+        let (mut alg, mut decryption_keys) = (None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             // Both `--flag value` and `--flag=value` are understood.
@@ -82,6 +86,7 @@ impl Args {
                 "--store" => &mut store,
                 "--public-url" => &mut public_url,
                 "--alg" => &mut alg,
+                "--decryption-keys" => &mut decryption_keys,
                 _ => return Err(format!("unknown argument {flag}")),
             };
             let value = inline.or_else(|| arguments.next());
@@ -95,6 +100,7 @@ impl Args {
             listen: listen.unwrap_or_else(|| default_listen.to_owned()),
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             alg: alg.unwrap_or_else(|| "RS256".to_owned()),
+            decryption_keys,
         })
     }
 }

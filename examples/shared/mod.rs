@@ -2,6 +2,7 @@
 
 pub(crate) mod brand;
 pub(crate) mod cookies;
+pub(crate) mod decryption;
 pub(crate) mod events;
 pub(crate) mod http_client;
 pub(crate) mod logging;

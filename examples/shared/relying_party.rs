@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) client_id: ClientId,
     pub(crate) client_secret: Option<String>,
     pub(crate) alg: String,
+    /// Where the keys for encrypted tokens come from: a file with a private JWK set, or `client-secret`.
+    pub(crate) decryption_keys: Option<String>,
     /// How browsers reach it, without a slash at the end.
     pub(crate) public_url: String,
     pub(crate) brand: Brand,

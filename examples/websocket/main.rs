@@ -23,6 +23,7 @@ use axum::{Extension, Router};
 use futures_util::{Stream, StreamExt, stream};
 use http::header::SET_COOKIE;
 use loopback::{Failure, Oops, provider};
+use tokio::time::timeout;
 use tower_backchannel_logout::clock::{Clock, SystemClock};
 use tower_backchannel_logout::endpoint::LogoutService;
 use tower_backchannel_logout::guard::{LiveSession, SessionCookie, SessionGuardLayer};
@@ -49,6 +50,9 @@ async fn socket(up: WebSocketUpgrade, Extension(live): Extension<LiveSession>) -
                 biased;
                 () = &mut ended => {
                     let _ = socket.send(Message::Close(None)).await;
+                    // Whoever leaves before the browser has answered breaks the connection off (RFC 6455 7.1.1).
+                    let answered = async { while let Some(Ok(_)) = socket.recv().await {} };
+                    let _ = timeout(Duration::from_secs(5), answered).await;
                     return;
                 }
                 message = socket.recv() => match message {
@@ -96,7 +100,7 @@ async fn login(State(app): State<App>, Query(device): Query<Device>) -> Result<R
         return Err("logged out meanwhile: log in again".into());
     }
     let cookie = format!("session={id}; Path=/; HttpOnly; SameSite=Lax");
-    Ok((AppendHeaders([(SET_COOKIE, cookie)]), Redirect::to("/")).into_response())
+    Ok((AppendHeaders([(SET_COOKIE, cookie)]), Redirect::to("/?in")).into_response())
 }
 
 async fn clear(State(app): State<App>, Query(device): Query<Device>) -> Result<Redirect, Oops> {

@@ -1,24 +1,15 @@
 // The demo in a real headless browser: two brands, the console, two customers.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
+import { assertAccessible } from '../lib/accessible.mjs';
 import { run } from '../lib/app.mjs';
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const profile = mkdtempSync(join(tmpdir(), 'demo-browser-'));
+import { launch } from '../lib/chromium.mjs';
 
 let demo;
 let browser;
 let urls;
-const problems = [];
 
 before(async () => {
   demo = await run('demo', [], (text) => {
@@ -26,32 +17,15 @@ before(async () => {
     return found.length >= 3 ? { axum: found[0], hyper: found[1], console: found[2] } : undefined;
   });
   urls = demo.found;
-  browser = await chromium.launch({
-    executablePath,
-    headless: true,
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', `--crash-dumps-dir=${profile}`,
-    ],
-  });
+  browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
   await demo?.stop();
-  rmSync(profile, { recursive: true, force: true });
 });
 
-// A page that reports whatever a developer would see in red.
-async function open(context, url) {
-  const page = await context.newPage();
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) problems.push(`${page.url()} ${message.text()}`);
-  });
-  page.on('pageerror', (error) => problems.push(`${page.url()} ${error}`));
-  await page.goto(url);
-  return page;
-}
+const open = (context, url) => browser.open(context, url);
 
 async function signIn(page, customer) {
   await page.getByRole('link', { name: /sign in/i }).first().click();
@@ -86,15 +60,6 @@ async function assertStill(pages, wanted) {
     assert.equal(await state(page), wanted);
     assert.equal(await page.evaluate(() => window.sameDocument), true, 'the page was not reloaded');
   }
-}
-
-async function assertAccessible(page) {
-  const violations = await page.evaluate(async (source) => {
-    new Function(source)();
-    const result = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'] });
-    return result.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`);
-  }, axe);
-  assert.deepEqual(violations, [], page.url());
 }
 
 test('clearing a customer in the console signs out both pages within a second, and nobody else', async () => {
@@ -163,5 +128,5 @@ for (const colorScheme of ['light', 'dark']) {
 }
 
 test('nothing was printed in red on any console', () => {
-  assert.deepEqual(problems, []);
+  assert.deepEqual(browser.problems, []);
 });

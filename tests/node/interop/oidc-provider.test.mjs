@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 
 import { eventNames, start } from '../lib/app.mjs';
 import { Agent } from '../lib/browser.mjs';
+import { endSession, me, registration, signIn } from '../lib/journey.mjs';
 import { reserve } from '../lib/provider.mjs';
 
 const running = [];
@@ -22,39 +23,6 @@ async function pair(name, { alg = 'RS256', secret = 'a-secret-of-at-least-thirty
   const own = { id_token_signed_response_alg: alg, ...(secret ? { client_secret: secret } : {}), ...client };
   const deliveries = op.serve([{ ...registration(app), ...own }], provider);
   return { op, app, deliveries };
-}
-
-// How the app is registered at the provider.
-function registration(app) {
-  return {
-    client_id: 'brand',
-    redirect_uris: [`${app.url}/callback`],
-    post_logout_redirect_uris: [app.url],
-    backchannel_logout_uri: `${app.url}/backchannel-logout`,
-  };
-}
-
-// Signs a customer in through the provider's own pages.
-async function signIn(app, customer) {
-  const agent = new Agent();
-  let page = await agent.visit(`${app.url}/login`);
-  assert.match(page.url, /\/interaction\//, `the login page: ${page.status} ${page.text.slice(0, 300)}`);
-  page = await agent.submit(page, { login: customer, password: 'x' });
-  for (let steps = 0; steps < 3 && /\/interaction\//.test(page.url); steps += 1) page = await agent.submit(page);
-  assert.ok(page.url.startsWith(app.url), `ended at ${page.url}: ${page.text.slice(0, 300)}`);
-  return agent;
-}
-
-async function me(agent, app) {
-  const response = await agent.request(`${app.url}/me`);
-  return { status: response.status, body: response.status === 200 ? await response.json() : undefined };
-}
-
-// RP-initiated logout at the provider: it ends its session and tells every client by itself.
-async function endSession(agent, op) {
-  const page = await agent.visit(`${op.issuer}/session/end`);
-  const done = await agent.submit(page, { logout: 'yes' });
-  assert.equal(done.status, 200, done.text);
 }
 
 for (const name of ['axum_app', 'hyper_app']) {

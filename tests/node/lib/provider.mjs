@@ -3,34 +3,36 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import Provider from 'oidc-provider';
+import Current from 'oidc-provider';
 
 function key(kty, options, alg) {
   const { privateKey } = generateKeyPairSync(kty, options);
   return { ...privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: alg };
 }
 
+const defaults = (client) => ({
+  grant_types: ['authorization_code'],
+  response_types: ['code'],
+  token_endpoint_auth_method: client.client_secret ? 'client_secret_basic' : 'none',
+  backchannel_logout_session_required: true,
+});
+
 // Listens at once, so that the issuer is known; clients are registered later, when their apps have an address.
-export async function reserve(port = 0) {
+// `Provider` may be another major version.
+export async function reserve(port = 0, Provider = Current) {
   const server = createServer((_, response) => response.writeHead(503).end());
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${server.address().port}`;
+  let provider;
   return {
     issuer,
     port: server.address().port,
     // Serves the provider for these clients. Answers with the deliveries it makes.
     serve(clients, { pairwise = false } = {}) {
       const deliveries = [];
-      const provider = new Provider(issuer, {
-        clients: clients.map((client) => ({
-          grant_types: ['authorization_code'],
-          response_types: ['code'],
-          token_endpoint_auth_method: client.client_secret ? 'client_secret_basic' : 'none',
-          subject_type: pairwise ? 'pairwise' : 'public',
-          backchannel_logout_session_required: true,
-          ...client,
-        })),
+      provider = new Provider(issuer, {
+        clients: clients.map((client) => ({ ...defaults(client), subject_type: pairwise ? 'pairwise' : 'public', ...client })),
         jwks: {
           keys: [
             key('rsa', { modulusLength: 2048 }, 'RS256'),
@@ -68,6 +70,8 @@ export async function reserve(port = 0) {
       server.on('request', provider.callback());
       return deliveries;
     },
+    // Registers a client, or changes one that was registered in this way, while the provider runs.
+    register: (client) => provider.Client.adapter.upsert(client.client_id, { ...defaults(client), ...client }),
     async close() {
       server.closeAllConnections();
       server.close();
