@@ -19,13 +19,13 @@ mod on {
         metrics::counter!("backchannel_logout_requests_total", "outcome" => outcome, "reason" => reason).increment(1);
     }
 
-    pub(crate) fn effect(sessions: usize, matched: bool, since_iat: Duration) {
+    pub(crate) fn effect(sessions: usize, matched: bool, since_iat: impl FnOnce() -> Duration) {
         if !matched {
             metrics::counter!("backchannel_logout_unmatched_total").increment(1);
         }
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
         metrics::counter!("backchannel_logout_sessions_ended_total").increment(sessions);
-        metrics::histogram!("backchannel_logout_effect_seconds").record(since_iat.as_secs_f64());
+        metrics::histogram!("backchannel_logout_effect_seconds").record(since_iat().as_secs_f64());
     }
 
     pub(crate) fn repeated() {
@@ -42,7 +42,7 @@ mod on {
     use super::Duration;
 
     pub(crate) const fn request(_outcome: &'static str, _reason: &'static str) {}
-    pub(crate) const fn effect(_sessions: usize, _matched: bool, _since_iat: Duration) {}
+    pub(crate) fn effect(_sessions: usize, _matched: bool, _since_iat: impl FnOnce() -> Duration) {}
     pub(crate) const fn repeated() {}
     pub(crate) const fn parked(_result: &'static str) {}
 }

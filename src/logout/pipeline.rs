@@ -145,7 +145,7 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
 
     /// Steps 2 to 5 for a verified token.
     pub(super) async fn process(&self, token: LogoutToken) -> Result<LogoutOutcome, LogoutError> {
-        let request = token.to_request();
+        let request = token.into_request();
         let key = replay_key(&request);
         if let Some(key) = &key
             && self.seen(key).await
@@ -255,12 +255,10 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
             LogoutOutcome::Unmatched | LogoutOutcome::Repeated => 0,
         };
         let matched = outcome != LogoutOutcome::Unmatched;
-        let now = self.0.verifier.clock().now();
-        measure::effect(
-            ended,
-            matched,
-            now.saturating_duration_since(request.cut_off()),
-        );
+        measure::effect(ended, matched, || {
+            let now = self.0.verifier.clock().now();
+            now.saturating_duration_since(request.cut_off())
+        });
         tracing::info!(%iss, outcome = outcome.code(), sessions = ended, "logout");
         if !matched {
             tracing::warn!(
