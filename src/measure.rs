@@ -79,8 +79,8 @@ mod on {
         counter!("backchannel_logout_sessions_ended_total").increment(sessions);
     }
 
-    pub(crate) fn effect(since_iat: Duration) {
-        histogram!("backchannel_logout_effect_seconds").record(since_iat.as_secs_f64());
+    pub(crate) fn effect(since_iat: impl FnOnce() -> Duration) {
+        histogram!("backchannel_logout_effect_seconds").record(since_iat().as_secs_f64());
     }
 
     pub(crate) fn repeated() {
@@ -149,7 +149,7 @@ mod on {
 
     pub(crate) const fn request(_: &'static str, _: &'static str, _: Started) {}
     pub(crate) const fn ended(_: usize, _: bool) {}
-    pub(crate) const fn effect(_: Duration) {}
+    pub(crate) fn effect(_: impl FnOnce() -> Duration) {}
     pub(crate) const fn repeated() {}
     pub(crate) const fn parked(_: &'static str) {}
     pub(crate) const fn parked_now(_: &Issuer, _: usize) {}

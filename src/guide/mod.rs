@@ -11,6 +11,7 @@
 //! | [`operation`] | What does this reason code mean? What do I log, count and alert on? |
 //! | [`limits`] | What can be ended and what cannot? Who wins which race? |
 //! | [`threat_model`] | Who could attack this, and what stops them? |
+//! | [`scale`] | What does it cost with very many sessions and logouts, and what breaks first? |
 //! | [`comparison`] | What else could I use? |
 //!
 //! "OP" is the OpenID Provider, "RP" the application that uses this crate, "BCL" the specification OpenID Connect Back-Channel
@@ -42,6 +43,9 @@ pub mod limits {}
 
 #[doc = include_str!("threat_model.md")]
 pub mod threat_model {}
+
+#[doc = include_str!("scale.md")]
+pub mod scale {}
 
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}

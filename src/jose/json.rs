@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::compact::count;
 use crate::refusal::Refusal;
 
 /// How deep arrays and objects may nest in a header or payload (spec BCL-51).
@@ -86,8 +87,7 @@ pub(crate) fn read_object<'a, const N: usize>(
 
 /// Refuses text that nests too deep. The text is known to be JSON.
 pub(crate) fn check_depth(text: &str) -> Result<(), Refusal> {
-    let opens = |byte: &u8| matches!(byte, b'{' | b'[');
-    if text.as_bytes().iter().filter(|byte| opens(byte)).count() <= MAX_DEPTH {
+    if count(text, |byte| matches!(byte, b'{' | b'[')) <= MAX_DEPTH {
         return Ok(());
     }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);

@@ -33,14 +33,16 @@
 mod builder;
 mod contain;
 mod error;
+mod outcome;
 mod parking;
 mod pipeline;
 mod verifier;
 
 pub use builder::{LogoutBuilder, OnHookFailure};
 pub use error::{LogoutError, LogoutErrorKind};
+pub use outcome::LogoutOutcome;
 pub use parking::Parking;
-pub use pipeline::{Logout, LogoutOutcome};
+pub use pipeline::Logout;
 pub use verifier::LogoutTokenVerifier;
 pub(crate) use verifier::TokenPlace;
 

@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::error::{LogoutError, LogoutErrorKind};
-use super::pipeline::{Logout, LogoutOutcome, codes};
+use super::outcome::{LogoutOutcome, codes};
+use super::pipeline::Logout;
 use super::verifier::{Arrival, TokenPlace};
 use crate::clock::UnixTime;
 use crate::event::LogoutSpan;

@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::builder::{LogoutBuilder, OnHookFailure};
 use super::contain::contain;
 use super::error::{LogoutError, LogoutErrorKind};
+use super::outcome::{LogoutOutcome, codes};
 use super::parking::ParkingLot;
 use super::verifier::{Arrival, LogoutTokenVerifier, TokenPlace};
 use crate::event::{LogoutEvent, LogoutSpan, SharedHook};
@@ -17,53 +18,12 @@ use crate::measure::{self, InProgress, Started};
 use crate::provider::Providers;
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplay, ReplayKey, ReplayStore};
-use crate::session::{LogoutRequest, LogoutTarget, SessionStore, Terminated};
+use crate::session::{LogoutRequest, SessionStore, Terminated};
 use crate::token::LogoutToken;
 use crate::types::{Issuer, Jti, Sid, Subject};
 
 /// How long a replay store may take to answer. A slower one counts as one that knows nothing (spec BCL-163).
 const REPLAY_PATIENCE: Duration = Duration::from_millis(250);
-
-/// What became of a request that succeeded. The OP is answered the same in each case (spec BCL-22).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LogoutOutcome {
-    /// So many sessions that were live are ended.
-    Ended(usize),
-    /// No session matched (BCL 2.7: success). The mark is left all the same.
-    Unmatched,
-    /// The token was processed before; nothing was done (spec BCL-160).
-    Repeated,
-}
-
-impl LogoutOutcome {
-    /// The stable code of the outcome, for logs and metrics (spec BCL-171).
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Ended(_) => "ended",
-            Self::Unmatched => "unmatched",
-            Self::Repeated => "repeated",
-        }
-    }
-}
-
-impl LogoutOutcome {
-    const fn sessions(self) -> usize {
-        match self {
-            Self::Ended(sessions) => sessions,
-            Self::Unmatched | Self::Repeated => 0,
-        }
-    }
-}
-
-/// Outcome and reason, for logs and metrics.
-pub(super) fn codes(handled: &Result<LogoutOutcome, LogoutError>) -> (&'static str, &'static str) {
-    match handled {
-        Ok(outcome) => (outcome.code(), ""),
-        Err(error) => (error.kind().outcome(), error.kind().code()),
-    }
-}
 
 /// Carries out Back-Channel Logout Requests: verify, end, tell, remember. Callable from any framework; the
 /// [endpoint](crate::endpoint) only adds HTTP. Cheap to clone; clones share everything.
@@ -189,7 +149,7 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
         token: LogoutToken,
         span: &LogoutSpan,
     ) -> Result<LogoutOutcome, LogoutError> {
-        let request = token.to_request();
+        let request = token.into_request();
         tracing::trace!(
             sub = request.target().subject().map(Subject::as_str),
             sid = request.target().sid().map(Sid::as_str),
@@ -209,8 +169,10 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
         }
         let outcome = self.terminate(&request).await?;
         span.sessions(outcome.sessions());
-        let now = self.0.verifier.clock().now();
-        measure::effect(now.saturating_duration_since(request.cut_off()));
+        measure::effect(|| {
+            let now = self.0.verifier.clock().now();
+            now.saturating_duration_since(request.cut_off())
+        });
         if let Some(key) = &key {
             self.remember(key, &request).await;
         }
@@ -296,36 +258,6 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
             tracing::warn!(
                 reason = "replay_store",
                 "the replay store failed; a repetition will be processed"
-            );
-        }
-    }
-
-    /// Says what is worth knowing about a request that succeeded.
-    fn report(&self, request: &LogoutRequest, outcome: LogoutOutcome) {
-        let iss = request.issuer();
-        let ended = outcome.sessions();
-        let matched = outcome != LogoutOutcome::Unmatched;
-        measure::ended(ended, matched);
-        tracing::info!(%iss, outcome = outcome.code(), sessions = ended, "logout");
-        if !matched {
-            tracing::warn!(
-                %iss,
-                reason = match request.target() {
-                    LogoutTarget::Subject(_) => "unmatched_sub",
-                    LogoutTarget::Session { .. } => "unmatched_sid",
-                },
-                "a valid logout matched no session; is every login registered with the sub and sid of its ID token?"
-            );
-        }
-        if request.jti().is_some()
-            && matches!(request.target(), LogoutTarget::Subject(_))
-            && !self.0.without_sid.contains(iss)
-            && self.0.without_sid.insert(iss.clone())
-        {
-            tracing::warn!(
-                %iss,
-                reason = "no_sid",
-                "the provider sends logout tokens without sid: each ends all sessions of the customer here"
             );
         }
     }

@@ -69,14 +69,36 @@ impl LogoutRequest {
         cut_off: UnixTime,
         usable_until: UnixTime,
     ) -> Self {
+        Self::of_token(
+            issuer,
+            client_id,
+            target,
+            cut_off,
+            usable_until,
+            None,
+            false,
+        )
+    }
+
+    /// A request with the `jti` of its Logout Token and with what else that says.
+    #[must_use]
+    pub(crate) fn of_token(
+        issuer: Issuer,
+        client_id: ClientId,
+        target: LogoutTarget,
+        cut_off: UnixTime,
+        usable_until: UnixTime,
+        jti: Option<Jti>,
+        revoke_offline_access: bool,
+    ) -> Self {
         Self(Arc::new(Inner {
             issuer,
             client_id,
             target,
             cut_off,
             usable_until,
-            jti: None,
-            revoke_offline_access: false,
+            jti,
+            revoke_offline_access,
         }))
     }
 
@@ -101,19 +123,6 @@ impl LogoutRequest {
             now,
             now,
         )
-    }
-
-    /// Names the Logout Token it came from.
-    #[must_use]
-    pub(crate) fn with_token(self, jti: Option<Jti>, revoke_offline_access: bool) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(inner) => Self(Arc::new(Inner {
-                jti,
-                revoke_offline_access,
-                ..inner
-            })),
-            Err(shared) => Self(shared),
-        }
     }
 
     /// The OP whose sessions may be touched (spec BCL-140).

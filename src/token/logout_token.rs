@@ -79,14 +79,20 @@ impl LogoutToken {
     /// What a store is asked to end.
     #[must_use]
     pub fn to_request(&self) -> LogoutRequest {
-        LogoutRequest::new(
-            self.issuer.clone(),
-            self.client_id.clone(),
-            self.target.clone(),
+        self.clone().into_request()
+    }
+
+    /// [`to_request`](Self::to_request) without a copy.
+    pub(crate) fn into_request(self) -> LogoutRequest {
+        LogoutRequest::of_token(
+            self.issuer,
+            self.client_id,
+            self.target,
             self.issued_at,
             self.usable_until,
+            self.jti,
+            self.revoke_offline_access,
         )
-        .with_token(self.jti.clone(), self.revoke_offline_access)
     }
 }
 

@@ -20,7 +20,9 @@ mod mark_table;
 mod names;
 mod pending;
 mod prints;
+mod register;
 mod scopes;
+mod terminate;
 mod watch;
 
 #[cfg(test)]

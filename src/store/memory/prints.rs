@@ -3,7 +3,7 @@
 //! The keys are random and per store, so nobody who chooses a cookie, a `sub` or a `sid` can choose where it lands. 128 bits are
 //! compared where a collision would mix up two sessions; 64 bits only find candidates, whose strings are then compared.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use crate::session::cell::Scope;
@@ -35,30 +35,34 @@ impl Prints {
     }
 
     pub(super) fn name(&self, scope: &Arc<Scope>, key: MarkKey<'_>) -> Print {
-        let (kind, name) = match key {
-            MarkKey::Sid(sid) => (1, sid),
-            MarkKey::SubjectWithoutSid(subject) => (2, subject),
-            MarkKey::Subject(subject) => (3, subject),
-        };
-        self.print(|hasher| {
-            hasher.write_u8(kind);
-            // One address is one scope for as long as anything of that scope is kept, see `Scopes`.
-            hasher.write_usize(Arc::as_ptr(scope).addr());
-            hasher.write(name.as_bytes());
-        })
+        self.print(|hasher| feed_name(hasher, scope, key))
     }
 
-    /// The 64-bit form, for finding sessions.
+    /// The 64-bit form, for finding sessions: the first half of the [`name`](Self::name).
     pub(super) fn tag(&self, scope: &Arc<Scope>, key: MarkKey<'_>) -> u64 {
-        let [tag, _] = self.name(scope, key);
-        tag
+        let [first, _] = &self.0;
+        hash(first, |hasher| feed_name(hasher, scope, key))
     }
 
-    fn print(&self, feed: impl Fn(&mut std::hash::DefaultHasher)) -> Print {
-        self.0.each_ref().map(|keyed| {
-            let mut hasher = keyed.build_hasher();
-            feed(&mut hasher);
-            hasher.finish()
-        })
+    fn print(&self, feed: impl Fn(&mut DefaultHasher)) -> Print {
+        self.0.each_ref().map(|keyed| hash(keyed, &feed))
     }
+}
+
+fn hash(keyed: &RandomState, feed: impl Fn(&mut DefaultHasher)) -> u64 {
+    let mut hasher = keyed.build_hasher();
+    feed(&mut hasher);
+    hasher.finish()
+}
+
+fn feed_name(hasher: &mut DefaultHasher, scope: &Arc<Scope>, key: MarkKey<'_>) {
+    let (kind, name) = match key {
+        MarkKey::Sid(sid) => (1, sid),
+        MarkKey::SubjectWithoutSid(subject) => (2, subject),
+        MarkKey::Subject(subject) => (3, subject),
+    };
+    hasher.write_u8(kind);
+    // One address is one scope for as long as anything of that scope is kept, see `Scopes`.
+    hasher.write_usize(Arc::as_ptr(scope).addr());
+    hasher.write(name.as_bytes());
 }

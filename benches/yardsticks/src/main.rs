@@ -1,0 +1,29 @@
+//! Servers to compare with, and the load that compares them. `scripts/bench` runs it; see `load.rs` for the commands.
+//!
+//! Every server runs on one thread, takes the same requests at `/backchannel-logout` and keeps its connections open:
+//!
+//! - `echo`: bare hyper that decodes the form and answers 200
+//! - `limit`: the same, and it verifies the RS256 signature with aws-lc-rs
+//! - `ordinary`: axum, jsonwebtoken and a locked map, as one writes it in an afternoon
+//! - `hyper`, `axum`: this crate behind either, memory store with 100,000 sessions
+
+mod load;
+mod ordinary;
+mod serve;
+mod shapes;
+mod token;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["serve", kind, jwk] => serve::run(kind, jwk),
+        ["table", rounds] => load::table(rounds.parse().expect("a number of rounds")),
+        ["shapes", "http2"] => shapes::http2(),
+        ["shapes", "idle"] => shapes::idle(),
+        ["shapes", "burst"] => shapes::burst(),
+        ["shapes", "flood"] => shapes::flood(),
+        ["count", what, times] => token::count(what, times.parse().expect("a number of times")),
+        _ => panic!("yardsticks table ROUNDS | shapes http2|idle|burst|flood | count WHAT TIMES"),
+    }
+}
