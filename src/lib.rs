@@ -53,6 +53,9 @@
 //! [`LogoutLayer`](endpoint::LogoutLayer); in another framework, call [`Logout::handle`](logout::Logout::handle) with the token; without
 //! sessions, call [`LogoutTokenVerifier::verify`](logout::LogoutTokenVerifier::verify).
 //!
+//! The [`guide`] goes on from here: [first steps](guide::first_steps), [providers](guide::providers), [stores](guide::stores),
+//! [reason codes, logs and metrics](guide::operation), [limits and races](guide::limits).
+//!
 //! # What can and cannot be ended
 //!
 //! Sessions that a store knows can be ended. Stateless ones (signed or encrypted cookies, bearer JWTs) end only where each
@@ -67,7 +70,7 @@
 //! | `jwe` | encrypted Logout Tokens |
 //! | `josekit` | josekit keys and key sets as input (needs OpenSSL) |
 //! | `reqwest` | a `reqwest::Client` as the fetcher |
-//! | `metrics` | counters and histograms through the `metrics` facade |
+//! | `metrics` | counters, gauges and histograms through the `metrics` facade |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!
 //! Features add items and never change behaviour.
@@ -94,10 +97,27 @@ pub mod endpoint;
 pub mod event;
 pub mod fetch;
 pub mod guard;
+#[cfg(any(doc, doctest))]
+// The pages link into every feature; the complete documentation is built with all of them.
+#[cfg_attr(
+    not(all(
+        feature = "client",
+        feature = "jwe",
+        feature = "metrics",
+        feature = "testing"
+    )),
+    allow(rustdoc::broken_intra_doc_links)
+)]
+pub mod guide;
 pub mod jose;
 pub mod jwks;
 pub mod logout;
+mod measure;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod provider;
+mod quiet;
 pub mod refusal;
 pub mod replay;
 pub mod session;

@@ -19,6 +19,20 @@ use crate::replay::{MemoryReplay, ReplayStore};
 use crate::session::SessionStore;
 
 /// Serves the back-channel logout endpoint on one path and passes every other request on untouched.
+///
+/// Put it outside of everything that could answer in its place: CSRF protection, login redirects, the guard.
+///
+/// ```
+/// use tower_backchannel_logout::config::ConfigError;
+/// use tower_backchannel_logout::endpoint::{LogoutLayer, LogoutService};
+/// use tower_backchannel_logout::logout::Logout;
+/// use tower_backchannel_logout::store::MemoryStore;
+///
+/// fn with_endpoint(app: axum::Router, logout: Logout<MemoryStore>) -> Result<axum::Router, ConfigError> {
+///     Ok(app.layer(LogoutLayer::new("/backchannel-logout", LogoutService::new(logout))?))
+/// }
+/// # let _ = with_endpoint;
+/// ```
 pub struct LogoutLayer<S, R = MemoryReplay> {
     path: Arc<str>,
     endpoint: LogoutService<S, R>,

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,25 +14,42 @@ use http_body_util::Full;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
+use tracing::Instrument;
 
 use super::config::EndpointConfig;
 use super::form::logout_token;
 use super::future::LogoutFuture;
 use super::receive::{check_head, read_body};
 use super::response::Verdict;
-use crate::event::{BoxError, measure};
-use crate::logout::{Logout, LogoutError, LogoutErrorKind, TokenPlace};
+use crate::event::{BoxError, LogoutSpan};
+use crate::logout::{Logout, LogoutErrorKind, TokenPlace};
+use crate::measure::{self, InProgress, Started};
+use crate::quiet::Quiet;
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplay, ReplayStore};
 use crate::session::SessionStore;
-use crate::types::Issuer;
 
 /// How long a logout that missed the deadline may go on.
 const OVERTIME: Duration = Duration::from_secs(30);
 
 /// The back-channel logout endpoint. Mount it where the OP was told to send its requests (`backchannel_logout_uri`).
 ///
-/// It does not look at the path. Cheap to clone; all clones share the bound on requests in progress.
+/// It does not look at the path. It is always ready: requests beyond the bound are answered `503`, not queued. Cheap to clone; all
+/// clones share the bound on requests in progress. The future needs a tokio runtime with its timer.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_backchannel_logout::endpoint::{EndpointConfig, LogoutService};
+/// use tower_backchannel_logout::logout::Logout;
+/// use tower_backchannel_logout::store::MemoryStore;
+///
+/// fn endpoint(logout: Logout<MemoryStore>) -> axum::Router {
+///     let config = EndpointConfig::default().with_deadline(Duration::from_millis(1500));
+///     let service = LogoutService::with_config(logout, config);
+///     axum::Router::new().route_service("/backchannel-logout", service)
+/// }
+/// # let _ = endpoint;
+/// ```
 pub struct LogoutService<S, R = MemoryReplay> {
     shared: Arc<Shared<S, R>>,
 }
@@ -42,6 +58,19 @@ struct Shared<S, R> {
     logout: Logout<S, R>,
     config: EndpointConfig,
     places: Arc<Semaphore>,
+    overload: Quiet,
+}
+
+/// A place among the requests in progress.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _counted: InProgress,
+}
+
+/// What is said about a request when it is over.
+struct Record {
+    span: LogoutSpan,
+    started: Started,
 }
 
 impl<S, R> LogoutService<S, R> {
@@ -60,6 +89,7 @@ impl<S, R> LogoutService<S, R> {
                 logout,
                 config,
                 places: Arc::new(places),
+                overload: Quiet::default(),
             }),
         }
     }
@@ -89,24 +119,33 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> LogoutFuture {
+        let record = Record {
+            span: LogoutSpan::request(),
+            started: Started::now(),
+        };
         let (head, body) = request.into_parts();
+        let at_once = |verdict| {
+            let conclude = || conclude(verdict, &record, head.version, &self.shared);
+            LogoutFuture::ready(record.span.span().in_scope(conclude))
+        };
         if let Err(refusal) = check_head(&head, &self.shared.config) {
-            return LogoutFuture::ready(conclude(
-                Verdict::Request(refusal),
-                head.version,
-                &self.shared.config,
-            ));
+            return at_once(Verdict::Request(refusal));
         }
-        let Ok(place) = Arc::clone(&self.shared.places).try_acquire_owned() else {
-            let overloaded = Verdict::Logout(LogoutErrorKind::Overloaded);
-            return LogoutFuture::ready(conclude(overloaded, head.version, &self.shared.config));
+        let Ok(permit) = Arc::clone(&self.shared.places).try_acquire_owned() else {
+            return at_once(Verdict::Logout(LogoutErrorKind::Overloaded));
+        };
+        let place = Place {
+            _permit: permit,
+            _counted: InProgress::new(),
         };
         let shared = Arc::clone(&self.shared);
-        LogoutFuture::boxed(async move {
+        let span = record.span.span();
+        let work = async move {
             let version = head.version;
-            let verdict = answer(Arc::clone(&shared), head, body, place).await;
-            conclude(verdict, version, &shared.config)
-        })
+            let verdict = answer(Arc::clone(&shared), head, body, place, &record.span).await;
+            conclude(verdict, &record, version, &shared)
+        };
+        LogoutFuture::boxed(work.instrument(span))
     }
 }
 
@@ -115,7 +154,8 @@ async fn answer<S, R, B>(
     shared: Arc<Shared<S, R>>,
     head: request::Parts,
     body: B,
-    place: OwnedSemaphorePermit,
+    place: Place,
+    span: &LogoutSpan,
 ) -> Verdict
 where
     S: SessionStore,
@@ -129,8 +169,9 @@ where
         Ok(form) => form,
         Err(refusal) => return Verdict::Request(refusal),
     };
+    let inner = span.clone();
     let mut work = Box::pin(async move {
-        let verdict = carry_out(&shared.logout, &head, &form).await;
+        let verdict = carry_out(&shared.logout, &head, &form, &inner).await;
         drop(place);
         verdict
     });
@@ -139,7 +180,12 @@ where
         Err(_) => {
             // The OP is told in time that we are late, and may never ask again: the logout goes on without it. It keeps
             // its place among the requests in progress, so that this is bounded too.
-            tokio::spawn(timeout(OVERTIME, work));
+            let overtime = async move {
+                if timeout(OVERTIME, work).await.is_err() {
+                    tracing::error!(outcome = "failed", reason = "deadline", "logout given up");
+                }
+            };
+            tokio::spawn(overtime.instrument(span.span()));
             Verdict::Logout(LogoutErrorKind::Deadline)
         }
     }
@@ -150,6 +196,7 @@ async fn carry_out<S: SessionStore, R: ReplayStore>(
     logout: &Logout<S, R>,
     head: &request::Parts,
     form: &[u8],
+    span: &LogoutSpan,
 ) -> Verdict {
     let query = head.uri.query().unwrap_or_default();
     let (token, place) = match (logout_token(form), logout_token(query.as_bytes())) {
@@ -163,40 +210,47 @@ async fn carry_out<S: SessionStore, R: ReplayStore>(
     if token.is_empty() {
         return Verdict::Logout(LogoutErrorKind::Refused(Refusal::MissingLogoutToken));
     }
-    match logout.handle_from(&token, place).await {
+    match logout.handle_from(&token, place, span).await {
         Ok(outcome) => Verdict::Done(outcome),
         Err(error) => {
-            log(&error);
+            error.log();
             Verdict::Logout(error.kind())
         }
     }
 }
 
-/// One line for what did not succeed; successes are logged where the sessions end.
-fn log(error: &LogoutError) {
-    let reason = error.kind().code();
-    let iss = error.issuer().map(Issuer::as_str);
-    match error.kind() {
-        // Anybody can send these: no trace of them where operators look.
-        LogoutErrorKind::Refused(_) if iss.is_none() => {
-            tracing::debug!(outcome = "refused", reason)
-        }
-        LogoutErrorKind::Refused(_) => {
-            tracing::warn!(iss, outcome = "refused", reason, "logout token refused")
-        }
-        _ => tracing::error!(
-            iss,
-            outcome = "failed",
-            reason,
-            error = error.source().map(tracing::field::display),
-            "logout not carried out"
-        ),
-    }
+fn conclude<S, R>(
+    verdict: Verdict,
+    record: &Record,
+    version: Version,
+    shared: &Shared<S, R>,
+) -> Response<Full<Bytes>> {
+    let (outcome, reason) = (verdict.outcome(), verdict.reason());
+    record.span.conclude(outcome, reason);
+    measure::request(outcome, reason, record.started);
+    record
+        .span
+        .span()
+        .in_scope(|| log(verdict, &shared.overload));
+    verdict.response(&shared.config, version)
 }
 
-fn conclude(verdict: Verdict, version: Version, config: &EndpointConfig) -> Response<Full<Bytes>> {
-    measure::request(verdict.outcome(), verdict.reason());
-    verdict.response(config, version)
+/// What is not logged where it is found out. Anybody can provoke these, so they are either quiet or seldom.
+fn log(verdict: Verdict, overload: &Quiet) {
+    let (outcome, reason) = (verdict.outcome(), verdict.reason());
+    match verdict {
+        Verdict::Request(_) => tracing::debug!(outcome, reason, "logout request refused"),
+        Verdict::Logout(LogoutErrorKind::Overloaded) => match overload.ask() {
+            Some(kept_back) => {
+                tracing::warn!(outcome, reason, kept_back, "too many logout requests");
+            }
+            None => tracing::debug!(outcome, reason, "too many logout requests"),
+        },
+        Verdict::Logout(LogoutErrorKind::Deadline) => {
+            tracing::warn!(outcome, reason, "logout answered before it was done");
+        }
+        Verdict::Logout(_) | Verdict::Done(_) => {}
+    }
 }
 
 impl<S, R> Clone for LogoutService<S, R> {

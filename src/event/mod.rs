@@ -1,8 +1,9 @@
-//! What happened: the event a logout hook receives, live connections, and the figures that are counted.
+//! What happened: the event a logout hook receives, live connections, and the span of each logout.
 
 mod hook;
 pub(crate) mod hub;
-pub(crate) mod measure;
+mod span;
 
 pub(crate) use hook::SharedHook;
 pub use hook::{BoxError, DynLogoutHook, LogoutEvent, LogoutHook};
+pub(crate) use span::LogoutSpan;

@@ -11,6 +11,8 @@ use http::Response;
 use tokio::time::timeout;
 
 use super::{LiveSession, Presented, Rejection, RequestHead, SessionCookie};
+use crate::measure::{self, Guarded};
+use crate::quiet::Quiet;
 use crate::session::{Session, SessionIdentity, SessionRegistry, SessionStatus};
 use crate::types::SessionId;
 
@@ -25,6 +27,8 @@ pub(super) struct Options {
     pub(super) cookie: Option<SessionCookie>,
     pub(super) end_bodies: bool,
     pub(super) respond: Option<Arc<Respond>>,
+    /// A store that is down is met by every request; shared by all services of one layer.
+    pub(super) quiet: Arc<Quiet>,
 }
 
 impl Default for Options {
@@ -36,6 +40,7 @@ impl Default for Options {
             cookie: None,
             end_bodies: false,
             respond: None,
+            quiet: Arc::default(),
         }
     }
 }
@@ -106,6 +111,7 @@ impl<St: SessionRegistry> Sessions<St> {
     /// awaited (its future).
     pub(super) fn decide(self: &Arc<Self>, presented: Presented) -> Decision {
         if let Presented::Unusable = presented {
+            measure::guarded(Guarded::Unusable);
             return Decision::Now(reject(Rejection::SessionUnusable));
         }
         let Some(who) = Who::presented(presented) else {
@@ -129,6 +135,11 @@ impl<St: SessionRegistry> Sessions<St> {
     }
 
     fn verdict(self: &Arc<Self>, who: Who, status: SessionStatus) -> Verdict {
+        measure::guarded(match status {
+            SessionStatus::Live(_) => Guarded::Live,
+            SessionStatus::Ended => Guarded::Ended,
+            SessionStatus::Unknown => Guarded::Unknown,
+        });
         match status {
             SessionStatus::Live(session) => {
                 Verdict::Live(LiveSession::new(who, session, Arc::clone(self) as _))
@@ -142,7 +153,17 @@ impl<St: SessionRegistry> Sessions<St> {
     fn unanswered(&self, rejection: Rejection) -> Verdict {
         let allowed = self.options.allow_on_store_failure;
         let outcome = if allowed { "passed" } else { "refused" };
-        tracing::warn!(outcome, reason = rejection.code(), "session not checked");
+        let reason = rejection.code();
+        measure::guarded(match rejection {
+            Rejection::StoreTimeout => Guarded::StoreTimeout,
+            _ => Guarded::StoreFailure,
+        });
+        match self.options.quiet.ask() {
+            Some(kept_back) => {
+                tracing::warn!(outcome, reason, kept_back, "session not checked");
+            }
+            None => tracing::debug!(outcome, reason, "session not checked"),
+        }
         if allowed {
             Verdict::Pass
         } else {

@@ -70,6 +70,11 @@ impl JwkSet {
         ))
     }
 
+    /// A set of keys that are written down one by one.
+    pub(super) fn from_entries(keys: impl IntoIterator<Item = String>) -> Self {
+        Self(keys.into_iter().map(|jwk| Entry::parse(&jwk)).collect())
+    }
+
     /// How many keys can be used.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -110,10 +115,33 @@ impl JwkSet {
         kid: Option<&str>,
         algorithm: Algorithm,
     ) -> impl Iterator<Item = &ParsedPublicKey> {
+        self.fitting(kid, algorithm).map(|(_, key)| key)
+    }
+
+    /// The [candidates](Self::candidates) that `seen` did not have.
+    pub(super) fn candidates_beyond<'s>(
+        &'s self,
+        seen: &'s Self,
+        kid: Option<&'s str>,
+        algorithm: Algorithm,
+    ) -> impl Iterator<Item = &'s ParsedPublicKey> {
+        let is_new = move |entry: &Entry| {
+            seen.fitting(kid, algorithm)
+                .all(|(known, _)| known.fingerprint.as_ref() != entry.fingerprint.as_ref())
+        };
+        self.fitting(kid, algorithm)
+            .filter_map(move |(entry, key)| is_new(entry).then_some(key))
+    }
+
+    fn fitting(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> impl Iterator<Item = (&Entry, &ParsedPublicKey)> {
         self.0
             .iter()
             .filter(move |entry| kid.is_none_or(|kid| entry.is_called(kid)))
-            .filter_map(move |entry| entry.key.as_ref()?.verifier(algorithm))
+            .filter_map(move |entry| Some((entry, entry.key.as_ref()?.verifier(algorithm)?)))
     }
 }
 
@@ -144,12 +172,8 @@ impl Entry {
 impl From<&jsonwebtoken::jwk::JwkSet> for JwkSet {
     fn from(set: &jsonwebtoken::jwk::JwkSet) -> Self {
         // Each key alone: one that cannot be written down is skipped like one that cannot be read.
-        Self(
-            set.keys
-                .iter()
-                .map(|jwk| Entry::parse(&serde_json::to_string(jwk).unwrap_or_default()))
-                .collect(),
-        )
+        let keys = set.keys.iter();
+        Self::from_entries(keys.map(|jwk| serde_json::to_string(jwk).unwrap_or_default()))
     }
 }
 

@@ -12,6 +12,8 @@ mod algorithm;
 mod compact;
 mod encryption;
 mod header;
+#[cfg(feature = "josekit")]
+mod josekit;
 mod json;
 #[cfg(feature = "jwe")]
 pub mod jwe;
@@ -27,9 +29,9 @@ pub(crate) use header::Header;
 pub(crate) use json::{Value, check_depth, read_object};
 pub use jwk_set::{JwkSet, JwkSetError};
 pub use secret::ClientSecret;
-pub(crate) use signature::Keys;
 #[cfg(test)]
 pub(crate) use signature::operations;
+pub(crate) use signature::{Keys, verify_refreshed};
 
 #[cfg(test)]
 mod tests;

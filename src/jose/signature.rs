@@ -1,6 +1,6 @@
 //! Signature checks, straight over aws-lc-rs.
 
-use aws_lc_rs::signature::{self as lc, RsaParameters, VerificationAlgorithm};
+use aws_lc_rs::signature::{self as lc, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
 
 use super::{Algorithm, ClientSecret, Compact, JwkSet};
 use crate::refusal::Refusal;
@@ -56,14 +56,40 @@ fn verify_public(
     if kid.is_none() && found > MAX_TRIES {
         return Err(Refusal::AmbiguousKey);
     }
-    let verified = set.candidates(kid, algorithm).take(MAX_TRIES).any(|key| {
+    try_keys(set.candidates(kid, algorithm), MAX_TRIES, token)
+}
+
+/// Checks the signature once more after a refresh, with the keys that `seen` did not have: those it had were tried. All
+/// tries for one token together stay within the limit (spec BCL-73, 74, 172).
+pub(crate) fn verify_refreshed(
+    seen: &JwkSet,
+    newer: &JwkSet,
+    token: &Compact<'_>,
+    algorithm: Algorithm,
+    kid: Option<&str>,
+) -> Result<(), Refusal> {
+    match seen.candidates(kid, algorithm).take(MAX_TRIES).count() {
+        0 => verify_public(newer, token, algorithm, kid),
+        tried => {
+            let new = newer.candidates_beyond(seen, kid, algorithm);
+            try_keys(new, MAX_TRIES.saturating_sub(tried), token)
+        }
+    }
+}
+
+fn try_keys<'k>(
+    mut keys: impl Iterator<Item = &'k ParsedPublicKey>,
+    limit: usize,
+    token: &Compact<'_>,
+) -> Result<(), Refusal> {
+    let verified = keys.by_ref().take(limit).any(|key| {
         count_operation();
         key.verify_sig(token.signing_input(), token.signature())
             .is_ok()
     });
     match verified {
         true => Ok(()),
-        false if found > MAX_TRIES => Err(Refusal::AmbiguousKey),
+        false if keys.next().is_some() => Err(Refusal::AmbiguousKey),
         false => Err(Refusal::BadSignature),
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn attempt(
     known: Option<Located>,
 ) -> Result<Loaded, KeysErrorKind> {
     let issuer = match source {
-        Source::Url(url) => {
+        Source::Url(_, url) => {
             let known = known.unwrap_or_else(|| Located::at(url.clone()));
             return keys(fetcher, known).await;
         }
@@ -80,7 +80,7 @@ async fn discover(
     });
     if let Err(kind) = metadata {
         tracing::warn!(
-            iss = source.name(),
+            iss = source.issuer().as_str(),
             reason = kind.code(),
             "provider metadata cannot be used"
         );

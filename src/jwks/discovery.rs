@@ -29,6 +29,10 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// Takes metadata only if it is that of the configured issuer, byte for byte (Discovery 4.3, spec BCL-32).
     pub(crate) fn parse(body: &[u8], issuer: &Issuer) -> Result<Self, KeysErrorKind> {
+        // Derived readers take an array of the members in their order as well; metadata is an object (Discovery 4.2).
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(KeysErrorKind::NotMetadata);
+        }
         let metadata: Self =
             serde_json::from_slice(body).map_err(|_| KeysErrorKind::NotMetadata)?;
         if metadata.issuer != issuer.as_str() {
@@ -91,6 +95,7 @@ mod tests {
         // BCL-32
         for body in [
             "",
+            r#"["https://a","https://a/jwks",true,true,["RS256"]]"#,
             "<html>",
             "{}",
             "[]",

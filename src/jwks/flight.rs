@@ -1,6 +1,7 @@
 //! One refresh, shared by all who wait for it and owned by the key set.
 
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -11,6 +12,7 @@ use super::freshness::{lifetime, refresh_after};
 use super::remote::{Inner, State};
 use super::snapshot::Snapshot;
 use super::{KeysErrorKind, KeysUnavailable};
+use crate::measure;
 
 type Outcome = Result<(), KeysErrorKind>;
 
@@ -140,10 +142,7 @@ impl Inner {
         let mut state = self.lock();
         state.in_flight = None;
         let outcome = match loaded {
-            Ok(loaded) => {
-                self.take_in(&mut state, loaded, now);
-                Ok(())
-            }
+            Ok(loaded) => Ok(self.take_in(&mut state, loaded, now)),
             Err(kind) => {
                 state.failures = state.failures.saturating_add(1);
                 state.last_error = Some(kind);
@@ -151,26 +150,68 @@ impl Inner {
                 Err(kind)
             }
         };
+        let attempts = state.attempts;
+        let age = state
+            .last_success
+            .map(|at| now.saturating_duration_since(at));
         drop(state);
+        if outcome.is_ok() {
+            self.updates
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
+        self.report(outcome, attempts, age);
+        outcome.map(drop)
+    }
+
+    /// Says how a refresh ended; `age` is in the log in whole seconds.
+    fn report(&self, outcome: Result<bool, KeysErrorKind>, attempts: u64, age: Option<Duration>) {
+        let iss = self.source.issuer();
+        measure::keys_fetched(iss, outcome.map_or_else(KeysErrorKind::code, |_| "ok"));
+        let iss = iss.as_str();
+        let snapshot = self.snapshot.load();
+        let keys = snapshot.as_ref().map_or(0, |snapshot| snapshot.keys.len());
+        let age = age.map(|age| age.as_secs());
         match outcome {
-            Ok(()) => self
-                .updates
-                .send_modify(|count| *count = count.wrapping_add(1)),
+            Ok(true) => {
+                tracing::info!(
+                    iss,
+                    outcome = "changed",
+                    attempts,
+                    keys,
+                    age,
+                    "the keys of the provider were refreshed"
+                );
+            }
+            Ok(false) => {
+                tracing::debug!(
+                    iss,
+                    outcome = "unchanged",
+                    attempts,
+                    keys,
+                    age,
+                    "the keys of the provider were refreshed"
+                );
+            }
             Err(kind) => tracing::warn!(
-                iss = self.source.name(),
+                iss,
+                outcome = "failed",
                 reason = kind.code(),
+                attempts,
+                keys,
+                age,
                 "the keys of the provider could not be refreshed"
             ),
         }
-        outcome
     }
 
-    fn take_in(&self, state: &mut State, loaded: Loaded, now: Instant) {
+    /// Whether the keys are others than before.
+    fn take_in(&self, state: &mut State, loaded: Loaded, now: Instant) -> bool {
         let before = self.snapshot.load_full();
         // The same bytes are the same set: its prepared keys and the remembered ids stay.
         let new_keys = loaded
             .keys
             .filter(|(_, body)| before.is_none() || state.body.as_ref() != Some(body));
+        let changed = new_keys.is_some();
         let (keys, generation) = match (new_keys, &before) {
             (Some((keys, body)), before) => {
                 state.absent.clear();
@@ -180,7 +221,7 @@ impl Inner {
             }
             (None, Some(before)) => (before.keys.clone(), before.generation),
             // 304 without a set is not possible: the request is conditional only after a success.
-            (None, None) => return,
+            (None, None) => return false,
         };
         let fresh_for = refresh_after(
             lifetime(&loaded.located.headers),
@@ -197,5 +238,6 @@ impl Inner {
         state.located = Some(loaded.located);
         state.last_success = Some(loaded.sent);
         state.last_error = None;
+        changed
     }
 }

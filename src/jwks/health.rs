@@ -100,3 +100,39 @@ impl KeysHealth {
         }
     }
 }
+
+/// One line for a health page: `2 keys, 40 s old`, or `0 keys; last error: connect`.
+impl fmt::Display for KeysHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys", self.keys)?;
+        if let Some(age) = self.age {
+            write!(f, ", {} s old", age.as_secs())?;
+        }
+        if self.keys > 0 && !self.usable {
+            f.write_str(", too old to use")?;
+        }
+        if let Some(error) = self.last_error {
+            write!(f, "; last error: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_health_of_keys_is_one_line() {
+        let mut health = KeysHealth::fixed(2);
+        assert_eq!(health.to_string(), "2 keys");
+        health.age = Some(Duration::from_millis(40_900));
+        assert_eq!(health.to_string(), "2 keys, 40 s old");
+        health.usable = false;
+        health.last_error = Some(KeysErrorKind::NoUsableKey);
+        assert_eq!(
+            health.to_string(),
+            "2 keys, 40 s old, too old to use; last error: no_usable_key"
+        );
+    }
+}

@@ -25,18 +25,17 @@ use crate::types::Issuer;
 /// Where a key set comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// A configured URL.
-    Url(String),
+    /// A configured URL, of the keys of this issuer.
+    Url(Issuer, String),
     /// The `jwks_uri` of the issuer's metadata.
     Discovery(Issuer),
 }
 
 impl Source {
-    /// What the log calls it.
-    pub(super) fn name(&self) -> &str {
+    /// Whose keys these are.
+    pub(super) const fn issuer(&self) -> &Issuer {
         match self {
-            Self::Url(url) => url,
-            Self::Discovery(issuer) => issuer.as_str(),
+            Self::Url(issuer, _) | Self::Discovery(issuer) => issuer,
         }
     }
 }

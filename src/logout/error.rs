@@ -25,6 +25,14 @@ pub enum LogoutErrorKind {
 }
 
 impl LogoutErrorKind {
+    /// The group of the reason: the token's fault or ours.
+    pub(crate) const fn outcome(self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            _ => "failed",
+        }
+    }
+
     /// Every kind but the refusals, for tests and for pre-registering metrics.
     pub const OURS: &'static [Self] = &[
         Self::KeysUnavailable,
@@ -86,6 +94,28 @@ impl LogoutError {
     #[must_use]
     pub const fn issuer(&self) -> Option<&Issuer> {
         self.issuer.as_ref()
+    }
+
+    /// One line about it; successes are logged where the sessions end.
+    pub(crate) fn log(&self) {
+        let reason = self.kind.code();
+        let iss = self.issuer.as_ref().map(Issuer::as_str);
+        match self.kind {
+            // Anybody can send these: no trace of them where operators look.
+            LogoutErrorKind::Refused(_) if iss.is_none() => {
+                tracing::debug!(outcome = "refused", reason, "logout token refused");
+            }
+            LogoutErrorKind::Refused(_) => {
+                tracing::warn!(iss, outcome = "refused", reason, "logout token refused");
+            }
+            _ => tracing::error!(
+                iss,
+                outcome = "failed",
+                reason,
+                error = self.source.as_deref().map(tracing::field::display),
+                "logout not carried out"
+            ),
+        }
     }
 
     /// Why.

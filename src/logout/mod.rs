@@ -10,6 +10,22 @@
 //!
 //! The application's own "sign this customer out everywhere" is [`Logout::terminate`]: the same steps 3 and 4.
 //!
+//! ```no_run
+//! use tower_backchannel_logout::logout::Logout;
+//! use tower_backchannel_logout::provider::{Client, Provider};
+//! use tower_backchannel_logout::store::MemoryStore;
+//!
+//! # async fn run(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let provider = Provider::builder("https://op.example")
+//!     .with_client(Client::builder("orders-web").build()?)
+//!     .build()?;
+//! let logout = Logout::builder(MemoryStore::new(), provider).build();
+//! let outcome = logout.handle(token).await?; // what the endpoint does with each request
+//! println!("{}", outcome.code());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Cancel safety
 //!
 //! Every future here may be dropped at any point. A logout that was answered with success has taken effect.
@@ -27,3 +43,6 @@ pub use parking::Parking;
 pub use pipeline::{Logout, LogoutOutcome};
 pub use verifier::LogoutTokenVerifier;
 pub(crate) use verifier::TokenPlace;
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
 
-use super::error::LogoutErrorKind;
-use super::pipeline::Logout;
+use super::error::{LogoutError, LogoutErrorKind};
+use super::pipeline::{Logout, LogoutOutcome, codes};
 use super::verifier::{Arrival, TokenPlace};
 use crate::clock::UnixTime;
-use crate::event::measure;
+use crate::event::LogoutSpan;
+use crate::measure;
 use crate::replay::ReplayStore;
 use crate::session::SessionStore;
 use crate::types::Issuer;
@@ -142,6 +144,7 @@ impl ParkingLot {
             arrival,
         });
         let attended = std::mem::replace(&mut lot.attended, true);
+        measure::parked_now(issuer, lot.tokens.len());
         drop(lots);
         measure::parked("parked");
         tracing::warn!(iss = %issuer, reason = "keys_unavailable", "token parked until the keys are back");
@@ -171,6 +174,7 @@ impl ParkingLot {
         lot.bytes = 0;
         let mut tokens = std::mem::take(&mut lot.tokens);
         let parked = tokens.len();
+        measure::parked_now(issuer, 0);
         tokens.retain(|token| {
             now.saturating_duration_since(token.arrival.time) <= self.bounds.max_age
         });
@@ -201,6 +205,7 @@ impl ParkingLot {
             lot.drop_oldest();
             measure::parked("pushed_out");
         }
+        measure::parked_now(issuer, lot.tokens.len());
     }
 }
 
@@ -220,7 +225,7 @@ async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: I
         };
         let mut waiting = VecDeque::new();
         for parked in tokens {
-            match retry(&logout, &parked).await {
+            match retry(&logout, &parked, &issuer).await {
                 Ok(()) => measure::parked("processed"),
                 Err(LogoutErrorKind::Refused(_)) => measure::parked("refused"),
                 Err(_) => waiting.push_back(parked),
@@ -236,15 +241,35 @@ async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: I
 async fn retry<S: SessionStore, R: ReplayStore>(
     logout: &Logout<S, R>,
     parked: &Parked,
+    issuer: &Issuer,
 ) -> Result<(), LogoutErrorKind> {
-    let verified = logout
+    let span = LogoutSpan::parked(issuer);
+    async {
+        let handled = handle(logout, parked, &span).await;
+        let (outcome, reason) = codes(&handled);
+        span.conclude(outcome, reason);
+        let Err(error) = handled else {
+            return Ok(());
+        };
+        match error.kind() {
+            // Said when it was parked; it goes on waiting.
+            LogoutErrorKind::KeysUnavailable => {}
+            _ => error.log(),
+        }
+        Err(error.kind())
+    }
+    .instrument(span.span())
+    .await
+}
+
+async fn handle<S: SessionStore, R: ReplayStore>(
+    logout: &Logout<S, R>,
+    parked: &Parked,
+    span: &LogoutSpan,
+) -> Result<LogoutOutcome, LogoutError> {
+    let token = logout
         .verifier()
         .verify_at(&parked.token, parked.place, parked.arrival)
-        .await;
-    let token = verified.map_err(|error| error.kind())?;
-    logout
-        .process(token)
-        .await
-        .map(|_| ())
-        .map_err(|error| error.kind())
+        .await?;
+    logout.process(token, span).await
 }

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashSet;
+use tracing::Instrument;
 
 use super::builder::{LogoutBuilder, OnHookFailure};
 use super::contain::contain;
 use super::error::{LogoutError, LogoutErrorKind};
 use super::parking::ParkingLot;
 use super::verifier::{Arrival, LogoutTokenVerifier, TokenPlace};
-use crate::event::{LogoutEvent, SharedHook, measure};
+use crate::event::{LogoutEvent, LogoutSpan, SharedHook};
+use crate::measure::{self, InProgress, Started};
 use crate::provider::Providers;
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplay, ReplayKey, ReplayStore};
 use crate::session::{LogoutRequest, LogoutTarget, SessionStore, Terminated};
 use crate::token::LogoutToken;
-use crate::types::Issuer;
+use crate::types::{Issuer, Jti, Sid, Subject};
 
 /// How long a replay store may take to answer. A slower one counts as one that knows nothing (spec BCL-163).
 const REPLAY_PATIENCE: Duration = Duration::from_millis(250);
@@ -46,8 +48,25 @@ impl LogoutOutcome {
     }
 }
 
+impl LogoutOutcome {
+    const fn sessions(self) -> usize {
+        match self {
+            Self::Ended(sessions) => sessions,
+            Self::Unmatched | Self::Repeated => 0,
+        }
+    }
+}
+
+/// Outcome and reason, for logs and metrics.
+pub(super) fn codes(handled: &Result<LogoutOutcome, LogoutError>) -> (&'static str, &'static str) {
+    match handled {
+        Ok(outcome) => (outcome.code(), ""),
+        Err(error) => (error.kind().outcome(), error.kind().code()),
+    }
+}
+
 /// Carries out Back-Channel Logout Requests: verify, end, tell, remember. Callable from any framework; the
-/// [endpoint](crate::endpoint) only adds HTTP. Cheap to clone.
+/// [endpoint](crate::endpoint) only adds HTTP. Cheap to clone; clones share everything.
 pub struct Logout<S, R = MemoryReplay>(pub(super) Arc<Inner<S, R>>);
 
 pub(super) struct Inner<S, R> {
@@ -101,18 +120,35 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     ///
     /// May be dropped at any point. What has ended by then stays ended, and a repetition does the rest.
     pub async fn handle(&self, token: &str) -> Result<LogoutOutcome, LogoutError> {
-        self.handle_from(token, TokenPlace::Body).await
+        let started = Started::now();
+        let _in_progress = InProgress::new();
+        let span = LogoutSpan::request();
+        let handled = self
+            .handle_from(token, TokenPlace::Body, &span)
+            .instrument(span.span())
+            .await;
+        let (outcome, reason) = codes(&handled);
+        span.conclude(outcome, reason);
+        measure::request(outcome, reason, started);
+        handled
     }
 
     pub(crate) async fn handle_from(
         &self,
         token: &str,
         place: TokenPlace,
+        span: &LogoutSpan,
     ) -> Result<LogoutOutcome, LogoutError> {
         let arrival = Arrival::now(self.0.verifier.clock());
         match self.0.verifier.verify_at(token, place, arrival).await {
-            Ok(verified) => self.process(verified).await,
+            Ok(verified) => {
+                span.issuer(verified.issuer());
+                self.process(verified, span).await
+            }
             Err(error) => {
+                if let Some(issuer) = error.issuer() {
+                    span.issuer(issuer);
+                }
                 if error.kind() == LogoutErrorKind::KeysUnavailable
                     && let (Some(parking), Some(issuer)) = (&self.0.parking, error.issuer())
                 {
@@ -131,33 +167,50 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     /// [`LogoutErrorKind::StoreFailure`] when sessions may still be live, [`LogoutErrorKind::HookFailure`] when they
     /// are ended and the hook failed.
     pub async fn terminate(&self, request: &LogoutRequest) -> Result<LogoutOutcome, LogoutError> {
-        let terminated = self.end_sessions(request).await?;
+        let issuer = request.issuer();
+        let terminated = self
+            .end_sessions(request)
+            .await
+            .map_err(|error| error.of(issuer))?;
         let outcome = match terminated.newly_ended {
             0 if terminated.sessions.is_empty() => LogoutOutcome::Unmatched,
             ended => LogoutOutcome::Ended(ended),
         };
         let event = LogoutEvent::new(request.clone(), terminated);
-        self.tell(&event).await?;
+        self.tell(&event).await.map_err(|error| error.of(issuer))?;
         self.forget(&event).await;
         self.report(request, outcome);
         Ok(outcome)
     }
 
     /// Steps 2 to 5 for a verified token.
-    pub(super) async fn process(&self, token: LogoutToken) -> Result<LogoutOutcome, LogoutError> {
+    pub(super) async fn process(
+        &self,
+        token: LogoutToken,
+        span: &LogoutSpan,
+    ) -> Result<LogoutOutcome, LogoutError> {
         let request = token.into_request();
+        tracing::trace!(
+            sub = request.target().subject().map(Subject::as_str),
+            sid = request.target().sid().map(Sid::as_str),
+            jti = request.jti().map(Jti::as_str),
+            "logout token verified"
+        );
         let key = replay_key(&request);
         if let Some(key) = &key
             && self.seen(key).await
         {
             measure::repeated();
             return if self.0.refuse_repetitions {
-                Err(Refusal::Replayed.into())
+                Err(LogoutError::from(Refusal::Replayed).of(request.issuer()))
             } else {
                 Ok(LogoutOutcome::Repeated)
             };
         }
         let outcome = self.terminate(&request).await?;
+        span.sessions(outcome.sessions());
+        let now = self.0.verifier.clock().now();
+        measure::effect(now.saturating_duration_since(request.cut_off()));
         if let Some(key) = &key {
             self.remember(key, &request).await;
         }
@@ -250,15 +303,9 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     /// Says what is worth knowing about a request that succeeded.
     fn report(&self, request: &LogoutRequest, outcome: LogoutOutcome) {
         let iss = request.issuer();
-        let ended = match outcome {
-            LogoutOutcome::Ended(ended) => ended,
-            LogoutOutcome::Unmatched | LogoutOutcome::Repeated => 0,
-        };
+        let ended = outcome.sessions();
         let matched = outcome != LogoutOutcome::Unmatched;
-        measure::effect(ended, matched, || {
-            let now = self.0.verifier.clock().now();
-            now.saturating_duration_since(request.cut_off())
-        });
+        measure::ended(ended, matched);
         tracing::info!(%iss, outcome = outcome.code(), sessions = ended, "logout");
         if !matched {
             tracing::warn!(

@@ -236,7 +236,7 @@ async fn verify_with_published_keys(
     };
     match keys.after_miss(&snapshot, miss).await {
         AfterMiss::Retry(newer) => parsed
-            .verify_signature(client.algorithm(), Keys::Public(newer.keys()))
+            .verify_refreshed(client.algorithm(), snapshot.keys(), newer.keys())
             .map_err(|refusal| refused(refusal, provider)),
         AfterMiss::Final => Err(refused(refusal, provider)),
         AfterMiss::Unavailable(error) => Err(unavailable(error)),

@@ -135,7 +135,7 @@ impl ProviderBuilder {
             KeySource::Static(keys) => Keys::Static(KeySnapshot::fixed(keys)),
             KeySource::Url(url) => {
                 check_url("jwks_uri", &url)?;
-                remote(Source::Url(url))?
+                remote(Source::Url(issuer.clone(), url))?
             }
             KeySource::Discovery if secrets_alone => Keys::Static(KeySnapshot::fixed(no_keys())),
             KeySource::Discovery => remote(Source::Discovery(issuer.clone()))?,

@@ -6,6 +6,24 @@ use crate::types::{ClientId, Issuer, Sid, Subject};
 /// The claims of the ID Token that tie a session to the OP: what a Logout Token is compared with.
 ///
 /// Stateless applications keep exactly this in their cookie or token.
+///
+/// ```
+/// use tower_backchannel_logout::clock::UnixTime;
+/// use tower_backchannel_logout::session::SessionIdentity;
+/// use tower_backchannel_logout::{ClientId, Issuer, Sid, Subject};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let identity = SessionIdentity::new(
+///     Issuer::parse("https://op.example")?, // byte for byte as in the ID Token
+///     ClientId::parse("orders-web")?,
+///     Subject::parse("customer-1")?,
+/// )
+/// .with_sid(Sid::parse("session-1")?) // if the ID Token has one
+/// .with_id_token_iat(UnixTime::from_secs(1_700_000_000)); // of the first ID Token
+/// # let _ = identity;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionIdentity {
     issuer: Issuer,

@@ -10,7 +10,8 @@
 //! 3. **Refusal** ([`MarkPolicy::refuses`]): a mark refuses a login, or ends a stateless session, whose ID Token is not later than
 //!    its cut-off plus the spread. A later login always passes, also with the same `sid` or `sub` (spec BCL-149).
 //! 4. **Proof of life** ([`MarkPolicy::is_too_old`]): a mark lives at least as long after its cut-off as a login may take. An ID
-//!    Token that is older than that cannot be shown to be alive, since the mark that would refuse it may be gone.
+//!    Token that is older than that cannot be shown to be alive, since the mark that would refuse it may be gone: its login is
+//!    refused, and a stateless session with it is over.
 //! 5. **Dead ids** ([`MarkPolicy::dead_id_refuses`]): an id that ended takes no login with the ID Token it ended with, or an
 //!    older one, so that a late save cannot bring it back.
 //!

@@ -224,6 +224,10 @@ pub trait SessionRegistry: SessionStore {
     /// Whether a logout reaches a session of this identity: the question of stateless applications, answered from the
     /// marks alone.
     ///
+    /// An identity whose `iat` is further back than marks live is logged out too: the mark that ended it may be gone. So the
+    /// lifetime of marks has to be the longest lifetime of a stateless session. One without `iat` is reached by every mark
+    /// of its `sub` or `sid` for as long as the mark lives, and by none after that: keep the `iat`.
+    ///
     /// # Errors
     ///
     /// When the store cannot answer.

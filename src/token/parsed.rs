@@ -3,7 +3,7 @@
 use super::claims::{Claims, time};
 use super::{LogoutToken, TokenPolicy, validate};
 use crate::clock::UnixTime;
-use crate::jose::{Algorithm, Compact, Header, Keys};
+use crate::jose::{Algorithm, Compact, Header, JwkSet, Keys, verify_refreshed};
 use crate::refusal::Refusal;
 use crate::types::{ClientId, Issuer};
 
@@ -66,6 +66,16 @@ impl<'a> ParsedToken<'a> {
         keys: Keys<'_>,
     ) -> Result<(), Refusal> {
         keys.verify(self.compact, expected, self.kid())
+    }
+
+    /// [`verify_signature`](Self::verify_signature) once more, with the keys that a refresh brought.
+    pub(crate) fn verify_refreshed(
+        &self,
+        expected: Algorithm,
+        seen: &JwkSet,
+        newer: &JwkSet,
+    ) -> Result<(), Refusal> {
+        verify_refreshed(seen, newer, self.compact, expected, self.kid())
     }
 
     /// Spec BCL-100 to 117, against one reading of the clock. The signature has been verified.

@@ -23,9 +23,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jose", &[]),
     ("fetch", &[]),
     ("session", &[]),
+    ("guide", &[]),
 ];
 
-const ROOT: &[&str] = &["types", "clock", "config", "refusal", "lib"];
+const ROOT: &[&str] = &[
+    "types", "clock", "config", "refusal", "measure", "quiet", "lib",
+];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

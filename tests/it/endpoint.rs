@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, StreamBody};
+use tokio::sync::Notify;
 use tower::{Layer, ServiceExt};
 use tower_backchannel_logout::endpoint::{
     EndpointConfig, LogoutLayer, LogoutService, RequestRefusal,
@@ -16,6 +19,7 @@ use tower_backchannel_logout::endpoint::{
 use tower_backchannel_logout::logout::{Logout, LogoutErrorKind};
 use tower_backchannel_logout::provider::{Client, Provider};
 use tower_backchannel_logout::refusal::Refusal;
+use tower_backchannel_logout::session::{LogoutRequest, SessionStore, Terminated};
 
 use crate::rig::NOW;
 use crate::rig::{
@@ -530,6 +534,41 @@ async fn a_request_is_answered_within_the_deadline_and_the_logout_goes_on() {
         text,
     );
     assert_eq!(started.elapsed(), Duration::from_secs(2));
+}
+
+/// A store that answers when the gate opens, and counts its answers.
+#[derive(Clone, Default)]
+struct Gated {
+    gate: Arc<Notify>,
+    answered: Arc<AtomicUsize>,
+}
+
+impl SessionStore for Gated {
+    type Error = Infallible;
+
+    async fn terminate(&self, _: &LogoutRequest) -> Result<Terminated, Infallible> {
+        self.gate.notified().await;
+        self.answered.fetch_add(1, Ordering::SeqCst);
+        Ok(Terminated::default())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_logout_that_missed_the_deadline_still_takes_effect_and_is_remembered() {
+    // BCL-20, BCL-146: some providers never ask again
+    let op = Op::new();
+    let store = Gated::default();
+    let endpoint = op.endpoint(store.clone());
+    let token = op.token().sub("a").sign();
+    let answer = send(&endpoint, form(&token)).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(store.answered.load(Ordering::SeqCst), 0);
+    store.gate.notify_one();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(store.answered.load(Ordering::SeqCst), 1);
+    // The repetition finds it done, and does not wait for the gate.
+    assert_eq!(send(&endpoint, form(&token)).await.status(), StatusCode::OK);
+    assert_eq!(store.answered.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,21 +2,33 @@
 
 mod architecture;
 mod conformance;
+mod corpus;
+mod docs;
 mod endpoint;
+mod examples;
 mod faults;
 #[cfg(feature = "client")]
 mod fetch;
 mod guard;
+#[cfg(feature = "josekit")]
+mod josekit;
 #[cfg(feature = "client")]
 mod keys;
 mod kit;
 mod logout;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod monitoring;
 mod parking;
+mod properties;
 mod provider;
 mod rig;
 mod secrets;
+mod shapes;
 mod soak;
+mod spans;
 mod store;
+mod tenants;
 mod tokens;
 mod vectors;
 #[cfg(feature = "client")]

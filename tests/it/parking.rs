@@ -20,7 +20,7 @@ use crate::rig::{
 
 /// A JWKS server in process that can be down.
 #[derive(Clone)]
-struct Keys {
+pub(crate) struct Keys {
     up: Arc<AtomicBool>,
     fetches: Arc<AtomicUsize>,
     jwks: String,
@@ -37,15 +37,15 @@ impl Fetch for Keys {
     }
 }
 
-struct Rig {
-    mint: TokenMint,
-    clock: TestClock,
+pub(crate) struct Rig {
+    pub(crate) mint: TokenMint,
+    pub(crate) clock: TestClock,
     keys: Keys,
-    provider: Provider,
+    pub(crate) provider: Provider,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = TestClock::following_tokio(NOW);
         let mint = TokenMint::new(ISSUER, CLIENT).with_clock(clock.clone());
         let keys = Keys {
@@ -68,24 +68,24 @@ impl Rig {
         }
     }
 
-    fn store(&self) -> MemoryStore {
+    pub(crate) fn store(&self) -> MemoryStore {
         MemoryStore::builder()
             .with_clock(self.clock.clone())
             .build()
     }
 
-    fn logout<S: SessionStore>(&self, store: S, parking: Parking) -> Logout<S> {
+    pub(crate) fn logout<S: SessionStore>(&self, store: S, parking: Parking) -> Logout<S> {
         Logout::builder(store, self.provider.clone())
             .with_clock(self.clock.clone())
             .with_parking(parking)
             .build()
     }
 
-    fn token(&self) -> LogoutTokenBuilder {
+    pub(crate) fn token(&self) -> LogoutTokenBuilder {
         self.mint.logout_token()
     }
 
-    fn come_up(&self) {
+    pub(crate) fn come_up(&self) {
         self.keys.up.store(true, Ordering::SeqCst);
     }
 }
@@ -97,7 +97,7 @@ async fn unavailable<S: SessionStore>(logout: &Logout<S>, token: &str) {
 }
 
 /// Lets the paused runtime run; the time of the test, not of the wall.
-async fn pass(seconds: u64) {
+pub(crate) async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
@@ -295,4 +295,36 @@ async fn what_was_parked_is_remembered_like_any_other_token() {
     // The provider repeats it by itself.
     logout.handle(&token).await.unwrap();
     assert_eq!(store.asked().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_keys_serve_for_a_day_and_then_the_answer_is_503() {
+    // BCL-82
+    let rig = Rig::new();
+    rig.come_up();
+    rig.provider.ready().await.unwrap();
+    rig.keys.up.store(false, Ordering::SeqCst);
+    let store = ScriptedStore::new([Behaviour::Answer]);
+    let endpoint = LogoutService::new(rig.logout(store.clone(), Parking::default()));
+    let answer = async || {
+        send(&endpoint, form(&rig.token().sub("alice").sign()))
+            .await
+            .status()
+    };
+    pass(23 * 3600).await;
+    assert_eq!(answer().await, StatusCode::OK, "after 23 hours");
+    pass(2 * 3600).await;
+    assert_eq!(
+        answer().await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "after 25 hours"
+    );
+    rig.come_up();
+    pass(60).await;
+    assert_eq!(
+        answer().await,
+        StatusCode::OK,
+        "and once the provider is back"
+    );
+    assert_eq!(store.asked().len(), 3, "the parked one was not lost");
 }

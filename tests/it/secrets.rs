@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::rig::{Behaviour, NOW, Op, ScriptedStore, form, send, sign_in};
 
+/// What was written, to look at.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -33,20 +36,20 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Log {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
-fn recording() -> (Log, tracing::subscriber::DefaultGuard) {
+/// Records the events of this level and above, with their spans, and each span once more when it closes.
+pub(crate) fn recording(level: LevelFilter) -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
-    let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::filter::LevelFilter::DEBUG)
-        .with(
-            tracing_subscriber::fmt::layer()
-                .with_writer(log.clone())
-                .with_ansi(false),
-        );
+    let subscriber = tracing_subscriber::registry().with(level).with(
+        tracing_subscriber::fmt::layer()
+            .with_writer(log.clone())
+            .with_span_events(FmtSpan::CLOSE)
+            .with_ansi(false),
+    );
     (log, tracing::subscriber::set_default(subscriber))
 }
 
@@ -55,7 +58,7 @@ const MARKER: &str = "zzMARKERzz";
 #[tokio::test]
 async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
     // BCL-18, BCL-170
-    let (log, _guard) = recording();
+    let (log, _guard) = recording(LevelFilter::DEBUG);
     let op = Op::new();
     let store = op.store();
     sign_in(&store, &format!("{MARKER}id"), MARKER, Some(MARKER), NOW).await;
@@ -94,7 +97,12 @@ async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
     tokens.push(format!("{MARKER}.{MARKER}.{MARKER}"));
     tokens.push(MARKER.to_owned());
     for token in &tokens {
-        answers.push(send(&endpoint, form(token)).await);
+        let mut request = form(token);
+        for name in ["cookie", "authorization", "user-agent", "x-request-id"] {
+            let value = http::HeaderValue::from_static(MARKER);
+            request.headers_mut().insert(name, value);
+        }
+        answers.push(send(&endpoint, request).await);
     }
     assert!(
         answers
@@ -126,7 +134,7 @@ async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
 #[tokio::test]
 async fn a_failure_is_logged_with_its_source_and_without_secrets() {
     // BCL-147, BCL-170
-    let (log, _guard) = recording();
+    let (log, _guard) = recording(LevelFilter::DEBUG);
     let op = Op::new();
     let endpoint = op.endpoint(ScriptedStore::new([Behaviour::Fail]));
     let token = op.token().sub(MARKER).sid(MARKER).sign();
@@ -158,4 +166,83 @@ async fn debug_output_of_what_the_application_holds_has_no_secrets() {
         op.endpoint(store.clone())
     );
     assert!(!shown.contains(MARKER), "{shown}");
+}
+
+#[tokio::test]
+async fn a_logout_that_matched_nothing_and_an_issuer_without_sid_are_reported() {
+    // BCL-144
+    let (log, _guard) = recording(LevelFilter::DEBUG);
+    let op = Op::new();
+    let store = op.store();
+    sign_in(&store, "one", "alice", Some("s1"), NOW).await;
+    let logout = op.logout(store);
+    logout
+        .handle(&op.token().sub("alice").sid("s1").sign())
+        .await
+        .unwrap();
+    let text = log.text();
+    assert!(
+        !text.contains("unmatched_") && !text.contains("no_sid"),
+        "{text}"
+    );
+    logout
+        .handle(&op.token().sub("nobody").sid("s9").sign())
+        .await
+        .unwrap();
+    assert!(log.text().contains("unmatched_sid"));
+    logout
+        .handle(&op.token().sub("nobody").sign())
+        .await
+        .unwrap();
+    logout
+        .handle(&op.token().sub("somebody").sign())
+        .await
+        .unwrap();
+    let text = log.text();
+    assert!(text.contains("unmatched_sub"));
+    assert_eq!(
+        text.matches("no_sid").count(),
+        1,
+        "once for each issuer: {text}"
+    );
+}
+
+#[tokio::test]
+async fn at_trace_level_the_names_in_a_verified_token_show_and_still_no_secret() {
+    // BCL-170
+    let (log, _guard) = recording(LevelFilter::TRACE);
+    let op = Op::new();
+    let store = op.store();
+    sign_in(&store, "zzIDzz", "zzSUBzz", Some("zzSIDzz"), NOW).await;
+    let endpoint = op.endpoint(store);
+    let token = op.token().sub("zzSUBzz").sid("zzSIDzz").jti("zzJTIzz");
+    let token = token.sign();
+    let forged = format!("{}x", op.token().sub("zzFORGEDzz").sign());
+    let mut request = form(&token);
+    let cookie = http::HeaderValue::from_static("id=zzIDzz");
+    request.headers_mut().insert("cookie", cookie);
+    assert_eq!(send(&endpoint, request).await.status(), StatusCode::OK);
+    let answer = send(&endpoint, form(&forged)).await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let text = log.text();
+    for name in ["zzSUBzz", "zzSIDzz", "zzJTIzz"] {
+        let lines: Vec<_> = text.lines().filter(|line| line.contains(name)).collect();
+        assert!(!lines.is_empty(), "{text}");
+        assert!(
+            lines.iter().all(|line| line.contains(" TRACE ")),
+            "{lines:?}"
+        );
+    }
+    for secret in ["zzIDzz", "zzFORGEDzz"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    // Each part of the token, and what the keys are made of.
+    let jwks: serde_json::Value = serde_json::from_str(&op.mint.jwks_json()).unwrap();
+    let mut parts: Vec<&str> = token.split('.').chain(forged.split('.')).collect();
+    parts.extend(jwks["keys"][0]["n"].as_str());
+    parts.extend(jwks["keys"][0]["x"].as_str());
+    assert!(parts.len() >= 7);
+    for part in parts {
+        assert!(!text.contains(part), "a token or a key was logged");
+    }
 }

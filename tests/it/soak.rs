@@ -173,7 +173,11 @@ async fn play(operations: u64, seed: u64) {
             83..95 => {
                 let identity = dice.identity(now);
                 let gone = store.is_logged_out(&identity).await.unwrap();
-                assert_eq!(gone, model.is_marked(&identity, now), "is_logged_out, {at}");
+                assert_eq!(
+                    gone,
+                    model.is_logged_out(&identity, now),
+                    "is_logged_out, {at}"
+                );
             }
             _ => {
                 let later = [1, 1, 5, 30, 700][usize::try_from(dice.roll(5)).unwrap()];

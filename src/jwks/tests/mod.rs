@@ -165,7 +165,9 @@ struct World {
 
 impl World {
     fn new(op: Op) -> Self {
-        Self::of(op, Source::Url(JWKS.to_owned()), RefreshPolicy::default())
+        let issuer = Issuer::parse("https://op.example").unwrap();
+        let source = Source::Url(issuer, JWKS.to_owned());
+        Self::of(op, source, RefreshPolicy::default())
     }
 
     fn discovering(op: Op) -> Self {

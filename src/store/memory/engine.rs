@@ -200,14 +200,18 @@ impl Engine {
     }
 
     pub(super) fn is_logged_out(&self, identity: &SessionIdentity) -> bool {
-        !self.marks.is_empty()
-            && self.is_marked(
-                &self.scope_of(identity),
-                identity.subject().as_str(),
-                identity.sid().map(Sid::as_str),
-                identity.id_token_iat(),
-                self.clock.now(),
-            )
+        let now = self.clock.now();
+        let iat = identity.id_token_iat();
+        // The mark that ended it may be gone by now: what cannot be shown to be alive is over.
+        self.policy.is_too_old(iat, now)
+            || (!self.marks.is_empty()
+                && self.is_marked(
+                    &self.scope_of(identity),
+                    identity.subject().as_str(),
+                    identity.sid().map(Sid::as_str),
+                    iat,
+                    now,
+                ))
     }
 
     /// The mark first: from then on no login is taken that it reaches, and from the entry on the list on no session is live that the

@@ -225,3 +225,34 @@ fn dead_ids_beyond_the_bound_still_take_no_late_save() {
     let fresh = session("fresh", "customer", None, 100);
     assert_eq!(register(&store, &fresh), Registration::Registered);
 }
+
+#[tokio::test]
+async fn a_stateless_session_older_than_marks_live_is_over_also_when_its_mark_is_gone() {
+    // BCL-148, BCL-153
+    let clock = clock();
+    let lifetime = Duration::from_secs(8 * 3600);
+    let store = MemoryStore::builder()
+        .with_clock(clock.clone())
+        .with_mark_lifetime(lifetime)
+        .build();
+    let alice = identity("alice", None, 0);
+    store.terminate(&by_subject("alice", 60)).await.unwrap();
+    for (second, bob_is_over) in [
+        (61, false),
+        (8 * 3600, false),
+        (8 * 3600 + 1, true),
+        (90 * 3600, true),
+    ] {
+        clock.0.store(T0 + second, Ordering::SeqCst);
+        assert!(
+            store.is_logged_out(&alice).await.unwrap(),
+            "after {second} s"
+        );
+        let bob = identity("bob", None, 0);
+        assert_eq!(
+            store.is_logged_out(&bob).await.unwrap(),
+            bob_is_over,
+            "after {second} s"
+        );
+    }
+}

@@ -194,7 +194,7 @@ impl SessionRegistry for Plain {
     }
 
     async fn is_logged_out(&self, identity: &SessionIdentity) -> Result<bool, Infallible> {
-        Ok(self.with(|rules, now| rules.is_marked(identity, now)))
+        Ok(self.with(|rules, now| rules.is_logged_out(identity, now)))
     }
 
     fn ended(&self, id: &SessionId) -> impl Future<Output = ()> + Send + 'static {
@@ -220,7 +220,7 @@ impl SessionRegistry for Plain {
     ) -> impl Future<Output = ()> + Send + 'static {
         let (this, identity) = (self.clone(), identity.clone());
         async move {
-            while !this.with(|rules, now| rules.is_marked(&identity, now)) {
+            while !this.with(|rules, now| rules.is_logged_out(&identity, now)) {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

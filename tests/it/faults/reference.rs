@@ -184,6 +184,12 @@ impl Reference {
         }
     }
 
+    /// Reached by a mark, or so old that the mark may be gone.
+    pub(crate) fn is_logged_out(&mut self, identity: &SessionIdentity, now: i64) -> bool {
+        let iat = identity.id_token_iat().map(UnixTime::as_secs);
+        iat.is_some_and(|iat| iat + LIFETIME < now) || self.is_marked(identity, now)
+    }
+
     pub(crate) fn is_marked(&mut self, identity: &SessionIdentity, now: i64) -> bool {
         self.clean(now);
         let (issuer, client_id) = (identity.issuer().as_str(), identity.client_id().as_str());

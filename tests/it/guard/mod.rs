@@ -4,5 +4,5 @@ mod after;
 mod bodies;
 mod decision;
 mod logs;
-mod rig;
+pub(crate) mod rig;
 mod sockets;

@@ -19,16 +19,19 @@ async function pair(name, { alg = 'RS256', secret = 'a-secret-of-at-least-thirty
   if (secret) flags.push('--client-secret', secret);
   const app = await start(name, flags);
   running.push(app, { stop: () => op.close().catch(() => {}) });
-  const deliveries = op.serve([{
+  const own = { id_token_signed_response_alg: alg, ...(secret ? { client_secret: secret } : {}), ...client };
+  const deliveries = op.serve([{ ...registration(app), ...own }], provider);
+  return { op, app, deliveries };
+}
+
+// How the app is registered at the provider.
+function registration(app) {
+  return {
     client_id: 'brand',
-    ...(secret ? { client_secret: secret } : {}),
     redirect_uris: [`${app.url}/callback`],
     post_logout_redirect_uris: [app.url],
-    id_token_signed_response_alg: alg,
     backchannel_logout_uri: `${app.url}/backchannel-logout`,
-    ...client,
-  }], provider);
-  return { op, app, deliveries };
+  };
 }
 
 // Signs a customer in through the provider's own pages.
@@ -143,13 +146,20 @@ for (const name of ['axum_app', 'hyper_app']) {
   });
 
   test(`${name} starts while the provider is down and works once it is up`, async () => {
-    const { op, app } = await pair(name);
-    const port = new URL(op.issuer).port;
-    await op.close();
-    const second = await start(name, ['--issuer', op.issuer, '--client-id', 'brand', '--listen', '127.0.0.1:0']);
-    running.push(second);
-    assert.equal((await fetch(`${second.url}/login`, { redirect: 'manual' })).status, 503);
-    assert.ok(port && app.url);
+    const gone = await reserve();
+    await gone.close();
+    const app = await start(name, ['--issuer', gone.issuer, '--client-id', 'brand', '--listen', '127.0.0.1:0']);
+    running.push(app);
+    assert.equal((await fetch(`${app.url}/login`, { redirect: 'manual' })).status, 503);
+    assert.equal((await fetch(app.url)).status, 200);
+
+    const op = await reserve(gone.port);
+    running.push({ stop: () => op.close().catch(() => {}) });
+    const deliveries = op.serve([registration(app)]);
+    const alice = await signIn(app, 'alice');
+    await endSession(alice, op);
+    assert.deepEqual(deliveries, [{ client: 'brand', ok: true }]);
+    assert.equal((await me(alice, app)).status, 401);
   });
 
   test(`${name} refuses a store it was not built with, and flags it does not know`, async () => {

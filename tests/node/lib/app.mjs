@@ -2,32 +2,28 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? `${root}/target`;
 
-// The example `name`; resolves once it prints that it listens.
-export async function start(name, flags = []) {
+// The example `name`; resolves once `find` finds what it waits for in the output, kept as `found`.
+export async function run(name, flags, find) {
   const child = spawn(`${target}/debug/examples/${name}`, flags, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (text) => { errors += text; });
-  const lines = createInterface({ input: child.stdout });
-  const printed = [];
-  const listening = new Promise((resolve, reject) => {
+  let printed = '';
+  const found = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}: ${errors}`)));
-    lines.on('line', (line) => {
-      printed.push(line);
-      const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
-      if (url) resolve(url);
+    child.stdout.on('data', (text) => {
+      printed += text;
+      const result = find(printed);
+      if (result) resolve(result);
     });
   });
-  const url = await listening;
   return {
-    url,
-    printed,
+    found,
     get errors() { return errors; },
     // SIGTERM; resolves to the exit code.
     async stop() {
@@ -38,6 +34,13 @@ export async function start(name, flags = []) {
       return code;
     },
   };
+}
+
+// An app that prints where it listens.
+export async function start(name, flags = []) {
+  const app = await run(name, flags, (text) => /listening on (http:\/\/\S+)\s/.exec(text)?.[1]);
+  app.url = app.found;
+  return app;
 }
 
 // Reads server-sent events until the stream closes; resolves to the names of the events.

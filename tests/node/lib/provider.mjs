@@ -11,13 +11,14 @@ function key(kty, options, alg) {
 }
 
 // Listens at once, so that the issuer is known; clients are registered later, when their apps have an address.
-export async function reserve() {
+export async function reserve(port = 0) {
   const server = createServer((_, response) => response.writeHead(503).end());
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${server.address().port}`;
   return {
     issuer,
+    port: server.address().port,
     // Serves the provider for these clients. Answers with the deliveries it makes.
     serve(clients, { pairwise = false } = {}) {
       const deliveries = [];
@@ -51,6 +52,7 @@ export async function reserve() {
         },
         claims: { openid: ['sub', 'sid'] },
         cookies: { keys: ['interop'] },
+        subjectTypes: ['public', 'pairwise'],
         pkce: { required: () => true },
         pairwiseIdentifier: (_, accountId, client) => `pairwise-${accountId}-${client.clientId}`,
         findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
