@@ -1,5 +1,12 @@
 //! Where sessions are kept: the stores that ship.
 
 mod memory;
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the engines that use it are on their way"
+)]
+mod remote;
 
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
