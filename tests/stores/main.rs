@@ -1,0 +1,6 @@
+//! The store suite, and what goes wrong with servers, over every shared store on a real server that the test starts itself.
+
+#![cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+
+#[allow(dead_code, reason = "not every feature needs every part")]
+mod services;
