@@ -1,7 +1,7 @@
 //! Where sessions are kept: the stores that ship.
 
 mod memory;
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(test, feature = "redis", feature = "postgres", feature = "sqlite"))]
 #[allow(
     dead_code,
     unused_imports,
