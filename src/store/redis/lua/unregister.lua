@@ -1,0 +1,10 @@
+-- tag of the id.
+local session = read(ARGV[4])
+if not is_live(session) then
+  return 0
+end
+bury(session, 'forgotten')
+strip(session.tag)
+unlink(session, live_set)
+announce(session.tag)
+return 1
