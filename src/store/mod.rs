@@ -3,7 +3,7 @@
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(test, feature = "redis", feature = "postgres", feature = "sqlite"))]
 #[allow(
     dead_code,
     unused_imports,
