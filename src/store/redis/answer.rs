@@ -3,13 +3,14 @@
 use redis::Value;
 
 use super::error::{RedisStoreError, RedisStoreErrorKind};
-use super::time;
-use crate::session::{EndedSession, Session, SessionIdentity};
-use crate::types::{ClientId, Issuer, SessionId, Sid, Subject};
+use super::record;
+use crate::session::{EndedSession, Session};
+use crate::store::remote::Look;
 
-const UNEXPECTED: RedisStoreError = RedisStoreError::new(RedisStoreErrorKind::Unexpected);
+pub(super) const UNEXPECTED: RedisStoreError =
+    RedisStoreError::new(RedisStoreErrorKind::Unexpected);
 
-pub(super) fn list(value: Value) -> Result<Vec<Value>, RedisStoreError> {
+fn list(value: Value) -> Result<Vec<Value>, RedisStoreError> {
     match value {
         Value::Array(values) => Ok(values),
         _ => Err(UNEXPECTED),
@@ -24,9 +25,12 @@ pub(super) fn tuple<const N: usize>(value: Value) -> Result<[Value; N], RedisSto
 pub(super) fn text(value: Value) -> Result<String, RedisStoreError> {
     match value {
         Value::BulkString(bytes) => String::from_utf8(bytes).map_err(|_| UNEXPECTED),
-        Value::SimpleString(text) => Ok(text),
         _ => Err(UNEXPECTED),
     }
+}
+
+pub(super) fn texts(value: Value) -> Result<Vec<String>, RedisStoreError> {
+    list(value)?.into_iter().map(text).collect()
 }
 
 pub(super) fn yes(value: &Value) -> Result<bool, RedisStoreError> {
@@ -37,46 +41,25 @@ pub(super) fn yes(value: &Value) -> Result<bool, RedisStoreError> {
     }
 }
 
-fn maybe(value: Value) -> Result<Option<String>, RedisStoreError> {
-    match value {
-        Value::Nil => Ok(None),
-        value => text(value).map(Some),
-    }
-}
-
-pub(super) fn texts(value: Value) -> Result<Vec<String>, RedisStoreError> {
-    list(value)?.into_iter().map(text).collect()
-}
-
-pub(super) fn time_of(value: Value) -> Result<crate::clock::UnixTime, RedisStoreError> {
-    time::from_text(&text(value)?).ok_or(UNEXPECTED)
-}
-
-/// A session as `report` in `records.lua` writes it.
-pub(super) fn session(value: Value) -> Result<(SessionId, SessionIdentity), RedisStoreError> {
-    let [id, issuer, client_id, subject, sid, iat] = tuple(value)?;
-    let mut identity = SessionIdentity::new(
-        Issuer::reread(&text(issuer)?),
-        ClientId::reread(&text(client_id)?),
-        Subject::reread(&text(subject)?),
-    );
-    if let Some(sid) = maybe(sid)? {
-        identity = identity.with_sid(Sid::reread(&sid));
-    }
-    if let Some(iat) = maybe(iat)? {
-        identity = identity.with_id_token_iat(time::from_text(&iat).ok_or(UNEXPECTED)?);
-    }
-    Ok((SessionId::reread(&text(id)?), identity))
-}
-
+/// Sessions that ended, by their lines.
 pub(super) fn ended(value: Value) -> Result<Vec<EndedSession>, RedisStoreError> {
-    let read = |value| {
-        let (id, identity) = session(value)?;
-        Ok(EndedSession::new(id).with_session(Session::new(identity)))
+    let read = |line: String| {
+        let record = record::read(&line).ok_or(UNEXPECTED)?;
+        Ok(EndedSession::new(record.id).with_session(Session::new(record.identity)))
     };
-    list(value)?.into_iter().map(read).collect()
+    texts(value)?.into_iter().map(read).collect()
 }
 
-pub(super) const fn unexpected() -> RedisStoreError {
-    UNEXPECTED
+pub(super) fn look(value: Value) -> Result<Look, RedisStoreError> {
+    let line = text(value)?;
+    let look = match line.split(' ').next() {
+        Some("live") => record::read(&line).map(|record| {
+            Look::Live(Session::new(record.identity).with_expires_at(record.expires_at))
+        }),
+        Some("moved") => record::moved_to(&line).map(Look::MovedTo),
+        Some("ended") => Some(Look::Ended),
+        Some("unknown") => Some(Look::Unknown),
+        _ => None,
+    };
+    look.ok_or(UNEXPECTED)
 }

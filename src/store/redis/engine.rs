@@ -3,18 +3,17 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::Cmd;
 
 use super::error::RedisStoreError;
 use super::link::Link;
 use super::listener::{Ear, RedisListener};
 use super::script::{self, Script};
-use super::{answer, time};
+use super::{answer, record, time};
 use crate::clock::UnixTime;
 use crate::session::marks::{self, MarkKey, MarkPolicy};
 use crate::session::{
-    EndedSession, LogoutRequest, NewSession, Rebinding, Registration, Session, SessionIdentity,
-    Terminated,
+    EndedSession, LogoutRequest, NewSession, Rebinding, Registration, SessionIdentity, Terminated,
 };
 use crate::store::remote::{Engine, Look, News, Notice, Tag};
 use crate::types::{ClientId, Issuer, SessionId, Sid};
@@ -105,8 +104,7 @@ fn tags_of(identity: &SessionIdentity) -> [String; 2] {
 fn iat_of(identity: &SessionIdentity) -> String {
     identity
         .id_token_iat()
-        .map(time::to_text)
-        .unwrap_or_default()
+        .map_or_else(|| "-".to_owned(), time::to_text)
 }
 
 impl Engine for RedisEngine {
@@ -180,13 +178,10 @@ impl Engine for RedisEngine {
         command
             .arg(Tag::id(session.id()).to_text())
             .arg(time::to_text(session.expires_at()))
-            .arg(session.id().as_str())
-            .arg(identity.issuer().as_str())
-            .arg(identity.client_id().as_str())
-            .arg(identity.subject().as_str())
-            .arg(identity.sid().map_or("", Sid::as_str))
             .arg(iat_of(identity))
-            .arg(&tags_of(identity));
+            .arg(record::id_to_text(session.id()))
+            .arg(&tags_of(identity))
+            .arg(record::names_to_text(identity));
         Ok(if self.yes(&script::REGISTER, &command).await? {
             Registration::Registered
         } else {
@@ -197,22 +192,7 @@ impl Engine for RedisEngine {
     async fn look(&self, id: &SessionId, now: UnixTime) -> Result<Look, RedisStoreError> {
         let mut command = self.question(&script::LOOK, now);
         command.arg(Tag::id(id).to_text());
-        let answer = answer::list(self.link.run(&script::LOOK, &command).await?)?;
-        let mut answer = answer.into_iter();
-        let mut next = || answer.next().unwrap_or(Value::Nil);
-        match answer::text(next())?.as_str() {
-            "live" => {
-                let (_, identity) = answer::session(next())?;
-                let expires_at = answer::time_of(next())?;
-                Ok(Look::Live(
-                    Session::new(identity).with_expires_at(expires_at),
-                ))
-            }
-            "moved" => Ok(Look::MovedTo(SessionId::reread(&answer::text(next())?))),
-            "ended" => Ok(Look::Ended),
-            "unknown" => Ok(Look::Unknown),
-            _ => Err(answer::unexpected()),
-        }
+        answer::look(self.link.run(&script::LOOK, &command).await?)
     }
 
     async fn extend(
@@ -238,7 +218,7 @@ impl Engine for RedisEngine {
         command
             .arg(Tag::id(old).to_text())
             .arg(Tag::id(new).to_text())
-            .arg(new.as_str());
+            .arg(record::id_to_text(new));
         Ok(if self.yes(&script::REBIND, &command).await? {
             Rebinding::Rebound
         } else {

@@ -8,7 +8,6 @@ use futures_util::StreamExt;
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{Client, RedisError};
 
-use super::answer;
 use super::error::{RedisStoreError, RedisStoreErrorKind};
 use crate::store::remote::{Listener, Notice};
 
@@ -42,7 +41,7 @@ impl Ear {
         let nth = self.next.fetch_add(1, Ordering::Relaxed);
         let client = nth.checked_rem(self.clients.len());
         let Some(client) = client.and_then(|nth| self.clients.get(nth)) else {
-            return Err(answer::unexpected());
+            return Err(RedisStoreError::new(RedisStoreErrorKind::Unreachable));
         };
         let connected = async {
             let (mut sink, stream) = client.get_async_pubsub().await?.split();

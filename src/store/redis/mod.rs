@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod link;
 mod listener;
+mod record;
 mod script;
 mod time;
 

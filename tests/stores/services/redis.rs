@@ -136,7 +136,7 @@ fn connection(port: u16) -> Option<Connection> {
 
 /// Whether it came up, with all its data.
 fn answers(port: u16, process: &mut Process) -> bool {
-    let mut answer = || {
+    let answer = || {
         let mut connection = connection(port)?;
         redis::cmd("PING").query::<String>(&mut connection).ok()
     };

@@ -2,8 +2,7 @@
 for n = 4, #ARGV do
   local session = read(ARGV[n])
   if session and session.state == 'ended' then
-    redis.call('HSET', session_key(session.tag), 'st', 'forgotten')
-    strip(session.tag)
+    write_dead(session, 'forgotten', '-')
     unlink(session, ended_set)
   end
 end

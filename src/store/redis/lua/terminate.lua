@@ -5,24 +5,37 @@ local cut_off, mark_end = tonumber(ARGV[7]), tonumber(ARGV[8])
 local ended, just_ended, unfinished = {}, {}, 0
 
 -- Two marks under one tag are one, with the later of both.
-local function write_mark(tag)
-  local key, c, e = mark_key(tag), cut_off, mark_end
-  local v = redis.call('HMGET', key, 'c', 'e')
-  if v[1] and tonumber(v[2]) > now then
-    c, e = math.max(c, tonumber(v[1])), math.max(e, tonumber(v[2]))
+local marks = {}
+local function merge_mark(tag)
+  local c, e, pending = read_mark(redis.call('GET', mark_key(tag)))
+  if not c or e <= now then
+    c, e = cut_off, mark_end
   end
-  redis.call('HSET', key, 'c', text(c), 'e', text(e))
-  keep(key, e)
+  marks[tag] = { cut_off = math.max(c, cut_off), expires_at = math.max(e, mark_end), pending = pending }
+end
+
+-- As long as sessions are left, the mark holds for them beyond its end.
+local function write_mark(tag)
+  local mark = marks[tag]
+  local value = text(mark.cut_off) .. ' ' .. text(mark.expires_at) .. ' ' .. (mark.pending and text(mark.pending) or '-')
+  redis.call('SET', mark_key(tag), value, 'PX', time_to_live(mark.expires_at))
+  if mark.pending then
+    local left = redis.call('PTTL', live_set(tag))
+    if left > 0 then
+      redis.call('PEXPIRE', mark_key(tag), left, 'GT')
+    end
+  end
 end
 
 local function end_one(session)
   unlink(session, live_set)
-  link(session, ended_set, bury(session, 'ended'))
-  ended[#ended + 1] = report(session)
+  session.state = 'ended'
+  write(dead(session))
+  link(session, ended_set)
+  ended[#ended + 1] = session.line
   just_ended[session.tag] = true
 end
 
--- As long as sessions are left, the mark holds for them beyond its end.
 local function end_sessions(tag, last)
   local members = redis.call('ZRANGEBYSCORE', live_set(tag), '-inf', last, 'LIMIT', 0, budget)
   budget = budget - #members
@@ -34,14 +47,14 @@ local function end_sessions(tag, last)
       redis.call('ZREM', live_set(tag), member)
     end
   end
-  local key = mark_key(tag)
-  local pending = tonumber(redis.call('HGET', key, 'p'))
+  local mark = marks[tag]
   if redis.call('ZCOUNT', live_set(tag), '-inf', last) > 0 then
-    redis.call('HSET', key, 'p', text(math.max(cut_off, pending or cut_off)))
-    redis.call('PEXPIRE', key, math.max(redis.call('PTTL', key), redis.call('PTTL', live_set(tag))))
+    mark.pending = math.max(cut_off, mark.pending or cut_off)
     unfinished = 1
-  elseif pending and pending <= cut_off then
-    redis.call('HDEL', key, 'p')
+    write_mark(tag)
+  elseif mark.pending and mark.pending <= cut_off then
+    mark.pending = nil
+    write_mark(tag)
   end
 end
 
@@ -55,7 +68,7 @@ local function report_ended_before(tag, last)
       budget = budget - 1
       local session = read(member)
       if is_member(session, tag, 'ended') then
-        before[#before + 1] = report(session)
+        before[#before + 1] = session.line
       else
         redis.call('ZREM', ended_set(tag), member)
       end
@@ -64,6 +77,7 @@ local function report_ended_before(tag, last)
 end
 
 for n = 9, #ARGV, 2 do
+  merge_mark(ARGV[n])
   write_mark(ARGV[n])
 end
 for n = 9, #ARGV, 2 do

@@ -3,8 +3,7 @@ local session = read(ARGV[4])
 if not is_live(session) then
   return 0
 end
-bury(session, 'forgotten')
-strip(session.tag)
+write_dead(dead(session), 'forgotten', '-')
 unlink(session, live_set)
 announce(session.tag)
 return 1
