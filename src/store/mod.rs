@@ -1,6 +1,8 @@
 //! Where sessions are kept: the stores that ship.
 
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(any(test, feature = "redis", feature = "postgres", feature = "sqlite"))]
 #[allow(
     dead_code,
@@ -10,3 +12,5 @@ mod memory;
 mod remote;
 
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
+#[cfg(feature = "redis")]
+pub use redis::{RedisStore, RedisStoreBuilder, RedisStoreError, RedisStoreErrorKind};

@@ -4,3 +4,6 @@
 
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
+
+#[cfg(feature = "redis")]
+mod redis;
