@@ -3,7 +3,11 @@
 #![cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 
 #[allow(dead_code, reason = "not every feature needs every part")]
+mod proxy;
+#[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
 
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
