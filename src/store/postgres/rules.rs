@@ -4,8 +4,10 @@
 //! `s` is a row of the sessions, `m` one of the marks. A mark stores its `reach`, the cut-off plus the spread.
 
 /// [`MarkPolicy::refuses`](crate::session::marks::MarkPolicy::refuses), for both keys of a session: a mark reaches `s`.
-pub(super) const MARKED: &str = r#"EXISTS (SELECT FROM {s}"{p}marks" m WHERE m.tag IN (s.fine_key, s.sub_key)
-        AND (m.expires_at > p_now OR m.unfinished_at IS NOT NULL) AND (s.iat IS NULL OR s.iat <= m.reach))"#;
+pub(super) const MARKED: &str = r#"(EXISTS (SELECT FROM {s}"{p}marks" m WHERE m.tag = s.fine_key
+            AND (m.expires_at > p_now OR m.unfinished_at IS NOT NULL) AND (s.iat IS NULL OR s.iat <= m.reach))
+        OR EXISTS (SELECT FROM {s}"{p}marks" m WHERE m.tag = s.sub_key
+            AND (m.expires_at > p_now OR m.unfinished_at IS NOT NULL) AND (s.iat IS NULL OR s.iat <= m.reach)))"#;
 
 /// [`MarkPolicy::mark`](crate::session::marks::MarkPolicy::mark) merged with the one that is there, as
 /// [`Mark::merge`](crate::session::marks::Mark::merge) does; one that is over counts for nothing.

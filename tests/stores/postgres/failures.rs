@@ -156,7 +156,7 @@ async fn set_read_only(server: &Server, value: &str) {
     admin.execute(set.as_str()).await.unwrap();
     admin.execute("SELECT pg_reload_conf()").await.unwrap();
     let seen =
-        format!("SELECT (current_setting('default_transaction_read_only') = '{value}')::int8");
+        format!("SELECT (current_setting('default_transaction_read_only') = '{value}')::int::int8");
     let begun = Instant::now();
     while number(&pool(server), "", &seen).await == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20));
