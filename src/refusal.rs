@@ -5,10 +5,13 @@ use std::fmt;
 macro_rules! refusals {
     ($($(#[$doc:meta])* $variant:ident => $code:literal, $text:literal;)*) => {
         /// Why a Logout Token was refused. It never holds data from the token.
+        ///
+        /// The search of this documentation finds each by its code. Likely causes and what to do about them are on the page
+        /// [`operation`](crate::guide::operation#refused-tokens) of the guide.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal {
-            $($(#[$doc])* $variant,)*
+            $($(#[$doc])* #[doc = concat!("\n\nCode: `", $code, "`.")] #[doc(alias = $code)] $variant,)*
         }
 
         impl Refusal {
