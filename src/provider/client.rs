@@ -83,6 +83,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("client_id", &self.inner.client_id)
             .field("algorithm", &self.inner.algorithm)
+            .field("policy", &self.inner.policy)
             .finish_non_exhaustive()
     }
 }
@@ -224,6 +225,8 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("client_id", &self.client_id)
             .field("algorithm", &self.algorithm)
+            .field("profile", &self.profile)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
