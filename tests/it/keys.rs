@@ -330,7 +330,7 @@ async fn a_token_signed_by_a_key_of_another_issuer_is_refused() {
 
 #[tokio::test]
 async fn keys_in_the_header_of_a_token_are_neither_used_nor_fetched() {
-    // BCL-71
+    // BCL-57, BCL-71
     let (real, forged) = (key("k"), key("k"));
     let world = World::new(&real).await;
     let elsewhere = Wire::start(published(&[&forged])).await;

@@ -41,6 +41,11 @@ fn names<T: Copy>(list: &Value, parse: fn(&str) -> Option<T>) -> Vec<T> {
         .collect()
 }
 
+/// What is inside, as far as these keys alone can tell.
+fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<String, Refusal> {
+    Opened::with(token, [keys]).map(Opened::into_signed)
+}
+
 fn configured(policy: &Value) -> DecryptionKeys {
     DecryptionKeys::builder()
         .with_jwk_set(policy["decryption_keys"].to_string().as_bytes())
