@@ -58,7 +58,7 @@ refusals! {
     /// The key that it names is not for verifying, not for this algorithm, too weak, or unreadable.
     UnusableKey => "unusable_key", "the key of the token cannot be used to verify it";
     /// Too many keys could be meant.
-    AmbiguousKey => "ambiguous_key", "too many keys could have signed the token; it needs a kid";
+    AmbiguousKey => "ambiguous_key", "too many keys could be meant; the token needs a kid";
     /// The signature is not that of the key.
     BadSignature => "bad_signature", "the signature of the token is not valid";
     /// `iss` is not the issuer of a configured provider.
