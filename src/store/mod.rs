@@ -9,4 +9,10 @@ mod memory;
 )]
 mod remote;
 
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub use sqlite::{SqliteStore, SqliteStoreBuilder, SqliteStoreError, SqliteStoreErrorKind};

@@ -4,3 +4,5 @@
 
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
+#[cfg(feature = "sqlite")]
+mod sqlite;
