@@ -1,5 +1,5 @@
 //! What other nodes did comes in here: one task listens to the channel, one reads the log behind it. They run while somebody on this
-//! node waits for something.
+//! node waits for something, or while there is a local copy to keep right.
 //!
 //! 1. The channel brings a notice at once, but it loses what is said while it is cut.
 //! 2. The log is read every poll interval: one query a node, however many connections it has. So a lost notice is one interval late.
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::backoff::Backoff;
 use super::node::Node;
 use super::{Engine, Listener, News};
+use crate::clock::Clock;
 
 /// How long one reading of the log may take.
 const READ_LIMIT: Duration = Duration::from_secs(5);
@@ -65,14 +66,25 @@ impl<E: Engine> Node<E> {
         let interval = node.options.poll_interval;
         *feed = Some(Running {
             listener: runtime.spawn(listen(weak.clone(), engine, Arc::clone(&again))),
-            reader: runtime.spawn(read(weak, Arc::clone(&node.engine), interval, again)),
+            reader: runtime.spawn(read(
+                weak,
+                Arc::clone(&node.engine),
+                Arc::clone(&node.clock),
+                interval,
+                again,
+            )),
         });
     }
 
-    /// Ends the tasks unless somebody waits.
+    fn is_feed_needed(&self) -> bool {
+        self.copy.is_some() || self.hub.waiting() > 0
+    }
+
+    /// Ends the tasks unless they are needed.
     fn rest_unless_needed(&self) -> bool {
+        // Under the lock, so that whoever begins to wait now starts them again.
         let mut feed = self.feed.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let needed = self.hub.waiting() > 0;
+        let needed = self.is_feed_needed();
         if !needed {
             *feed = None;
         }
@@ -94,6 +106,7 @@ impl<E: Engine> Node<E> {
 async fn read<E: Engine>(
     node: Weak<Node<E>>,
     engine: Arc<E>,
+    clock: Arc<dyn Clock>,
     interval: Duration,
     again: Arc<Notify>,
 ) {
@@ -104,7 +117,7 @@ async fn read<E: Engine>(
     let mut pauses = Backoff::new(interval.min(LONGEST_PAUSE), LONGEST_PAUSE);
     let mut needed_at = Instant::now();
     loop {
-        let began = Instant::now();
+        let (began, time) = (Instant::now(), clock.now());
         let answer = timeout(READ_LIMIT, engine.news(cursor.as_ref())).await;
         // The node goes away under the task at any time.
         let Some(node) = node.upgrade() else { return };
@@ -114,6 +127,9 @@ async fn read<E: Engine>(
                     tracing::info!("the session store answers again");
                 }
                 node.take_in(&news, missed);
+                if let Some(copy) = &node.copy {
+                    copy.confirm(began, time);
+                }
                 cursor = Some(news.cursor);
                 (missed, away) = (false, false);
                 pauses.reset();
@@ -132,7 +148,7 @@ async fn read<E: Engine>(
                 Instant::now() + pauses.pause()
             }
         };
-        if node.hub.waiting() > 0 {
+        if node.is_feed_needed() {
             needed_at = began;
         }
         if needed_at.elapsed() >= IDLE && node.rest_unless_needed() {
@@ -174,7 +190,9 @@ async fn listen<E: Engine>(node: Weak<Node<E>>, engine: Arc<E>, again: Arc<Notif
 async fn hear<E: Engine>(node: &Weak<Node<E>>, mut channel: E::Listener) -> Option<E::Error> {
     loop {
         match channel.next().await {
-            Ok(notice) => node.upgrade()?.apply(&notice),
+            Ok(notice) => {
+                node.upgrade()?.apply(&notice);
+            }
             Err(error) => return Some(error),
         }
     }

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 mod backoff;
+mod copy;
 mod engine;
 mod feed;
 mod forward;
@@ -32,11 +33,12 @@ pub(crate) use tag::Tag;
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::session::{
-    LogoutRequest, NewSession, Rebinding, Registration, SessionIdentity, SessionRegistry,
+    LogoutRequest, NewSession, Rebinding, Registration, Session, SessionIdentity, SessionRegistry,
     SessionStatus, SessionStore, Terminated,
 };
 use crate::types::SessionId;
-use node::Node;
+use node::{Node, identity_tags, session_tags};
+use recent::Moment;
 
 /// A shared store as one node sees it. Cheap to clone; clones are the same node.
 pub(crate) struct Remote<E>(Arc<Node<E>>);
@@ -59,8 +61,25 @@ impl<E: Engine> Remote<E> {
     }
 
     /// After an operation of this node, also one that failed: it may have had its effect.
-    fn did(&self, notice: &Notice) {
-        self.0.apply(notice);
+    fn did(&self, notice: &Notice) -> Moment {
+        self.0.apply(notice)
+    }
+
+    fn keep_live(&self, id: &SessionId, session: &Session, asked: Moment, own: Option<Moment>) {
+        self.0.keep(
+            || session_tags(id, session),
+            asked,
+            own,
+            |copy, stamp| copy.keep_session(id, session.clone(), stamp),
+        );
+    }
+
+    /// Begins a question whose answer may be kept.
+    fn ask(&self) -> Moment {
+        if self.0.copy.is_some() {
+            Node::keep_fed(&self.0);
+        }
+        self.0.recent.moment()
     }
 }
 
@@ -92,19 +111,32 @@ impl<E: Engine> SessionRegistry for Remote<E> {
         if !session.adopts_existing() && self.0.engine.policy().is_too_old(iat, now) {
             return Ok(Registration::AlreadyLoggedOut);
         }
+        let asked = self.ask();
         let registered = self.0.engine.register(&session, now).await;
         // It may have replaced another session.
-        self.did(&Notice::of_id(session.id()));
+        let own = self.did(&Notice::of_id(session.id()));
+        if self.0.copy.is_some() && matches!(registered, Ok(Registration::Registered)) {
+            let live = Session::new(session.identity()).with_expires_at(session.expires_at());
+            self.keep_live(session.id(), &live, asked, Some(own));
+        }
         registered
     }
 
     async fn status(&self, id: &SessionId) -> Result<SessionStatus, E::Error> {
+        let asked = self.ask();
         let look = self.0.engine.look(id, self.0.now()).await?;
         Ok(match look {
-            Look::Live(session) => SessionStatus::Live(session),
+            Look::Live(session) => {
+                self.keep_live(id, &session, asked, None);
+                SessionStatus::Live(session)
+            }
             Look::MovedTo(_) | Look::Ended => SessionStatus::Ended,
             Look::Unknown => SessionStatus::Unknown,
         })
+    }
+
+    fn status_now(&self, id: &SessionId) -> Option<SessionStatus> {
+        self.0.copied(id).map(SessionStatus::Live)
     }
 
     async fn extend(&self, id: &SessionId, expires_at: UnixTime) -> Result<bool, E::Error> {
@@ -142,7 +174,31 @@ impl<E: Engine> SessionRegistry for Remote<E> {
         if engine.policy().is_too_old(identity.id_token_iat(), now) {
             return Ok(true);
         }
-        engine.is_marked(identity, now).await
+        let asked = self.ask();
+        let marked = engine.is_marked(identity, now).await?;
+        if !marked {
+            self.0.keep(
+                || identity_tags(identity),
+                asked,
+                None,
+                |copy, stamp| copy.keep_identity(identity, stamp),
+            );
+        }
+        Ok(marked)
+    }
+
+    fn is_logged_out_now(&self, identity: &SessionIdentity) -> Option<bool> {
+        let now = self.0.now();
+        if self
+            .0
+            .engine
+            .policy()
+            .is_too_old(identity.id_token_iat(), now)
+        {
+            return Some(true);
+        }
+        let unmarked = self.0.copy.as_ref()?.is_unmarked(identity, now);
+        unmarked.then_some(false)
     }
 
     fn ended(&self, id: &SessionId) -> impl Future<Output = ()> + Send + 'static {

@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::copy::{LocalCopy, Stamp, Tags};
 use super::feed::Feed;
-use super::recent::Recent;
+use super::recent::{Moment, Recent};
 use super::{Engine, Look, Notice, RemoteOptions, Tag};
 use crate::clock::{Clock, UnixTime};
 use crate::event::hub::{Hub, Watch};
-use crate::session::SessionIdentity;
 use crate::session::marks::MarkKey;
-use crate::types::{ClientId, Issuer, SessionId};
+use crate::session::{Session, SessionIdentity};
+use crate::types::{ClientId, Issuer, SessionId, Sid};
 
 /// How many connections of one node ask the store at one time: when many wake together, requests still get through.
 const LOOKS_AT_ONCE: usize = 64;
@@ -29,6 +30,7 @@ pub(super) struct Node<E> {
     pub(super) hub: Arc<Hub>,
     pub(super) recent: Recent,
     pub(super) feed: Feed,
+    pub(super) copy: Option<LocalCopy>,
     looks: Semaphore,
 }
 
@@ -41,6 +43,9 @@ impl<E: Engine> Node<E> {
         Self {
             engine: Arc::new(engine),
             clock: Arc::clone(&options.clock),
+            copy: options
+                .local_copy
+                .map(|max| LocalCopy::new(max, options.staleness)),
             options,
             hub: Arc::default(),
             recent: Recent::default(),
@@ -54,17 +59,47 @@ impl<E: Engine> Node<E> {
     }
 
     /// Something changed, here or on another node: nobody relies on what was known before.
-    pub(super) fn apply(&self, notice: &Notice) {
-        self.recent.push(notice);
+    pub(super) fn apply(&self, notice: &Notice) -> Moment {
+        let moment = self.recent.push(notice);
+        if let Some(copy) = &self.copy {
+            copy.void(notice);
+        }
         for tag in &notice.tags {
             self.hub.wake(tag.short());
         }
+        moment
     }
 
     /// Anything may have changed.
     pub(super) fn apply_all(&self) {
         self.recent.push_all();
+        if let Some(copy) = &self.copy {
+            copy.void_all();
+        }
         self.hub.wake_all();
+    }
+
+    /// Keeps what the store answered to a question asked at that moment, unless a notice for these names came since (but for the own
+    /// one): it may be about something that happened after the store answered.
+    pub(super) fn keep(
+        &self,
+        tags: impl FnOnce() -> Tags,
+        asked: Moment,
+        own: Option<Moment>,
+        keep: impl FnOnce(&LocalCopy, Stamp),
+    ) {
+        let Some(copy) = &self.copy else { return };
+        let tags = tags();
+        // The versions first: a notice that comes after the check changes them, and what is kept is void.
+        let stamp = copy.stamp(&tags);
+        if !self.recent.concerns(&tags, asked, own) {
+            keep(copy, stamp);
+        }
+    }
+
+    /// A live session, as far as this node knows it well enough by itself.
+    pub(super) fn copied(&self, id: &SessionId) -> Option<Session> {
+        self.copy.as_ref()?.session(id, self.now())
     }
 
     pub(super) fn watch(&self, tag: Tag) -> Watch {
@@ -106,6 +141,28 @@ impl<E: Engine> Node<E> {
             Err(_) => Err(NoAnswer),
         }
     }
+}
+
+/// The names of a session, for the local copy.
+pub(super) fn session_tags(id: &SessionId, session: &Session) -> Tags {
+    let (subject, sid) = name_tags(
+        session.issuer(),
+        session.client_id(),
+        session.subject(),
+        session.sid(),
+    );
+    [Tag::id(id), subject, sid.unwrap_or(subject)]
+}
+
+/// The names of a stateless identity, for the local copy.
+pub(super) fn identity_tags(identity: &SessionIdentity) -> Tags {
+    let (subject, sid) = name_tags(
+        identity.issuer(),
+        identity.client_id(),
+        identity.subject().as_str(),
+        identity.sid().map(Sid::as_str),
+    );
+    [subject, subject, sid.unwrap_or(subject)]
 }
 
 fn rotation_key(id: &SessionId) -> u64 {

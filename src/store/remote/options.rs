@@ -11,12 +11,18 @@ use crate::session::marks::MarkPolicy;
 /// How often the log of notices is read, at least.
 pub(crate) const DEFAULT_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How old what a local copy answers may be.
+pub(crate) const DEFAULT_STALENESS: Duration = Duration::from_secs(1);
+
 /// What a builder of a shared store holds for [`Remote`](super::Remote).
 #[derive(Clone)]
 pub(crate) struct RemoteOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policy: MarkPolicy,
     pub(crate) poll_interval: Duration,
+    /// How many entries the local copy may have, if there is one.
+    pub(crate) local_copy: Option<usize>,
+    pub(crate) staleness: Duration,
 }
 
 impl Default for RemoteOptions {
@@ -25,6 +31,8 @@ impl Default for RemoteOptions {
             clock: Arc::new(SystemClock),
             policy: MarkPolicy::default(),
             poll_interval: DEFAULT_POLL_INTERVAL,
+            local_copy: None,
+            staleness: DEFAULT_STALENESS,
         }
     }
 }
@@ -37,6 +45,18 @@ impl RemoteOptions {
                 "is zero; the store would be asked without a pause",
             ));
         }
+        if self.local_copy == Some(0) {
+            return Err(ConfigError::new(
+                "local_copy",
+                "has room for nothing; leave it out to have none",
+            ));
+        }
+        if self.local_copy.is_some() && self.staleness < self.poll_interval {
+            return Err(ConfigError::new(
+                "local_copy_staleness",
+                "is shorter than the poll interval; make it twice as long, or poll more often",
+            ));
+        }
         Ok(())
     }
 }
@@ -46,6 +66,8 @@ impl fmt::Debug for RemoteOptions {
         f.debug_struct("RemoteOptions")
             .field("policy", &self.policy)
             .field("poll_interval", &self.poll_interval)
+            .field("local_copy", &self.local_copy)
+            .field("staleness", &self.staleness)
             .finish_non_exhaustive()
     }
 }
@@ -80,6 +102,26 @@ macro_rules! remote_setters {
         /// query for each interval, however many connections it has.
         pub fn with_poll_interval(mut self, interval: ::std::time::Duration) -> Self {
             self.options.poll_interval = interval;
+            self
+        }
+
+        /// Answers requests of live sessions from a copy in this process, of at most this many sessions (at least 128; some 400
+        /// bytes each). Default off: every request asks the store, and a logout is in effect on every node when it is answered.
+        ///
+        /// With it, a session that was asked for before costs no round trip and no wait. What is given up: a logout that another node
+        /// received is in effect here when its notice arrives, at once as a rule, and after
+        /// [`with_local_copy_staleness`](Self::with_local_copy_staleness) at the latest, whatever breaks. What this node did itself it
+        /// knows at once.
+        pub fn with_local_copy(mut self, max_entries: usize) -> Self {
+            self.options.local_copy = Some(max_entries);
+            self
+        }
+
+        /// How old an answer of the local copy may be: a node that has not read for so long what other nodes announced asks the
+        /// store for each request again. Default 1 second; at least the poll interval, better twice as long. If the store itself
+        /// answers from a replica, what that is behind comes on top.
+        pub fn with_local_copy_staleness(mut self, bound: ::std::time::Duration) -> Self {
+            self.options.staleness = bound;
             self
         }
     };

@@ -18,7 +18,7 @@ use crate::types::{SessionId, Sid};
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long past its end, as far as it is known, a session counts as live while the store does not answer.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// How many rotations are followed without a pause.
 const HOPS: u32 = 16;
@@ -62,6 +62,14 @@ impl<E: Engine> Waiting<E> {
         Node::keep_fed(&self.node);
         let mut pauses = pauses();
         let mut hops = 0_u32;
+        // The guard has just asked: where there is a local copy, nothing has to be asked again.
+        let before = self.node.recent.moment();
+        if let Some(session) = self.node.copied(&self.id)
+            && self.goes_on(session)
+            && !self.watch_names(before)
+        {
+            self.rest().await;
+        }
         loop {
             drain(&mut self.watches).await;
             let before = self.node.recent.moment();

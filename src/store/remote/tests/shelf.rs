@@ -35,8 +35,6 @@ pub(super) struct Shelf {
 
 #[derive(Debug, Default)]
 pub(super) struct Switches {
-    /// Nothing is answered.
-    pub(super) away: AtomicBool,
     /// Nobody can listen.
     pub(super) mute: AtomicBool,
     /// The next look waits between its answer and the one who asked.
@@ -144,13 +142,6 @@ impl Shelf {
         self.switches.mute.store(false, Ordering::SeqCst);
     }
 
-    pub(super) fn go_away(&self, away: bool) {
-        self.switches.away.store(away, Ordering::SeqCst);
-        if away {
-            self.cut.notify_waiters();
-        }
-    }
-
     /// Forgets the log.
     pub(super) fn trim(&self) {
         let mut books = self.books.lock().unwrap();
@@ -173,13 +164,6 @@ impl Shelf {
         }
     }
 
-    fn books(&self) -> Result<MutexGuard<'_, Books>, Away> {
-        if self.switches.away.load(Ordering::SeqCst) {
-            return Err(Away);
-        }
-        Ok(self.books.lock().unwrap())
-    }
-
     fn announce(&self, books: &mut Books, notice: Notice) {
         books.log.push_back(notice.clone());
         while books.log.len() > LOG {
@@ -197,6 +181,8 @@ impl Shelf {
 pub(super) struct ShelfEngine {
     pub(super) shelf: Arc<Shelf>,
     pub(super) policy: MarkPolicy,
+    /// The shelf is out of this node's reach.
+    away: AtomicBool,
 }
 
 fn mark_tag(issuer: &Issuer, client_id: &ClientId, key: MarkKey<'_>) -> Tag {
@@ -204,6 +190,29 @@ fn mark_tag(issuer: &Issuer, client_id: &ClientId, key: MarkKey<'_>) -> Tag {
 }
 
 impl ShelfEngine {
+    pub(super) fn new(shelf: &Arc<Shelf>) -> Self {
+        Self {
+            shelf: Arc::clone(shelf),
+            policy: MarkPolicy::default(),
+            away: AtomicBool::new(false),
+        }
+    }
+
+    /// Parts this node from the shelf, or brings it back.
+    pub(super) fn go_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+        if away {
+            self.shelf.cut.notify_waiters();
+        }
+    }
+
+    fn books(&self) -> Result<MutexGuard<'_, Books>, Away> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Away);
+        }
+        Ok(self.shelf.books.lock().unwrap())
+    }
+
     fn marked(&self, books: &Books, identity: &SessionIdentity, now: UnixTime) -> bool {
         let sid = identity.sid().map(Sid::as_str);
         marks::keys_of_session(identity.subject().as_str(), sid)
@@ -217,7 +226,7 @@ impl ShelfEngine {
 
     fn open(&self, now: UnixTime) -> Result<MutexGuard<'_, Books>, Away> {
         self.shelf.counts.others.fetch_add(1, Ordering::SeqCst);
-        let mut books = self.shelf.books()?;
+        let mut books = self.books()?;
         books.clean(now);
         Ok(books)
     }
@@ -326,7 +335,7 @@ impl Engine for ShelfEngine {
     async fn look(&self, id: &SessionId, now: UnixTime) -> Result<Look, Away> {
         self.shelf.counts.looks.fetch_add(1, Ordering::SeqCst);
         let look = {
-            let mut books = self.shelf.books()?;
+            let mut books = self.books()?;
             books.clean(now);
             match books.records.get(id.as_str()) {
                 None => Look::Unknown,
@@ -421,7 +430,7 @@ impl Engine for ShelfEngine {
     async fn is_marked(&self, identity: &SessionIdentity, now: UnixTime) -> Result<bool, Away> {
         self.shelf.counts.marked.fetch_add(1, Ordering::SeqCst);
         let marked = {
-            let mut books = self.shelf.books()?;
+            let mut books = self.books()?;
             books.clean(now);
             self.marked(&books, identity, now)
         };
@@ -431,7 +440,7 @@ impl Engine for ShelfEngine {
 
     async fn news(&self, after: Option<&u64>) -> Result<News<u64>, Away> {
         self.shelf.counts.news.fetch_add(1, Ordering::SeqCst);
-        let books = self.shelf.books()?;
+        let books = self.books()?;
         let end = books.trimmed + books.log.len() as u64;
         let after = after.copied().unwrap_or(end);
         let skip = after.saturating_sub(books.trimmed);
@@ -444,7 +453,7 @@ impl Engine for ShelfEngine {
 
     async fn listen(&self) -> Result<Option<ShelfListener>, Away> {
         self.shelf.counts.listens.fetch_add(1, Ordering::SeqCst);
-        let _ = self.shelf.books()?;
+        drop(self.books()?);
         if self.shelf.switches.mute.load(Ordering::SeqCst) {
             return Err(Away);
         }
