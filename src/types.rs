@@ -53,6 +53,12 @@ impl Issuer {
         Ok(Self(Arc::from(text)))
     }
 
+    /// A value that was parsed before and then kept as text.
+    #[allow(dead_code, reason = "the stores in memory keep it as it is")]
+    pub(crate) fn reread(checked: &str) -> Self {
+        Self(Arc::from(checked))
+    }
+
     /// The issuer exactly as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -156,6 +162,12 @@ impl ClientId {
                 Err(ConfigError::new("client_id", "is longer than 2048 bytes"))
             }
         }
+    }
+
+    /// A value that was parsed before and then kept as text.
+    #[allow(dead_code, reason = "the stores in memory keep it as it is")]
+    pub(crate) fn reread(checked: &str) -> Self {
+        Self(Arc::from(checked))
     }
 
     /// The client identifier exactly as it was given.

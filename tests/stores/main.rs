@@ -4,3 +4,8 @@
 
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
+
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
