@@ -13,6 +13,8 @@ mod args;
 mod serve;
 #[path = "../shared/mod.rs"]
 mod shared;
+#[path = "../shared/store.rs"]
+mod store;
 
 use args::Args;
 use shared::brand::Brand;
@@ -25,12 +27,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let args = Args::from_command_line("hyper_app", "127.0.0.1:3001");
     let listener = TcpListener::bind(&args.listen).await?;
     let address = listener.local_addr()?;
+    let store = args.store.clone();
     let settings = args.into_settings(
         address,
         Brand::new("hyper app", "A relying party on hyper", 28),
     );
     let shutdown = Shutdown::on_signal();
-    let service = app::service(settings, shutdown.clone())?;
+    let service = app::service(settings, store, shutdown.clone())?;
     println!("listening on http://{address}");
     serve::serve(listener, service, shutdown).await?;
     Ok(())

@@ -5,5 +5,7 @@
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
 
+#[cfg(all(unix, feature = "client"))]
+mod apps;
 #[cfg(feature = "redis")]
 mod redis;
