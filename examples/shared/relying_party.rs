@@ -192,16 +192,15 @@ impl RelyingParty {
     fn identity(&self, claims: &Claims) -> Result<SessionIdentity, LoginError> {
         let refused = |error| OpenIdError::Refused(Box::new(error));
         let subject = Subject::parse(claims.subject().as_str()).map_err(refused)?;
-        let identity = SessionIdentity::new(
+        let sid = claims.additional_claims().sid.as_deref();
+        let sid = sid.map(Sid::parse).transpose().map_err(refused)?;
+        Ok(SessionIdentity::new(
             self.settings.issuer.clone(),
             self.settings.client_id.clone(),
             subject,
         )
-        .with_id_token_iat(UnixTime::from_secs(claims.issue_time().timestamp()));
-        Ok(match &claims.additional_claims().sid {
-            Some(sid) => identity.with_sid(Sid::parse(sid.as_str()).map_err(refused)?),
-            None => identity,
-        })
+        .with_sid(sid)
+        .with_id_token_iat(UnixTime::from_secs(claims.issue_time().timestamp())))
     }
 
     /// Signs the browser out here. Answers the `Set-Cookie` that takes its cookie away.

@@ -9,3 +9,5 @@ mod services;
 mod apps;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;

@@ -56,6 +56,12 @@ impl<E: Engine> Remote<E> {
         Ok(Self(Arc::new(Node::new(engine, options))))
     }
 
+    /// With the options nobody has changed, which are fine.
+    #[allow(dead_code, reason = "not every engine has a short cut")]
+    pub(crate) fn with_defaults(engine: E) -> Self {
+        Self(Arc::new(Node::new(engine, RemoteOptions::default())))
+    }
+
     pub(crate) fn engine(&self) -> &E {
         &self.0.engine
     }
