@@ -12,6 +12,8 @@ mod app;
 mod args;
 #[path = "../shared/mod.rs"]
 mod shared;
+#[path = "../shared/store.rs"]
+mod store;
 
 use std::process::ExitCode;
 
@@ -39,12 +41,13 @@ async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Err(error) => return Err(format!("--listen {}: {error}", args.listen).into()),
     };
     let address = listener.local_addr()?;
+    let store = args.store.clone();
     let settings = args.into_settings(
         address,
         Brand::new("axum app", "A relying party on axum", 200),
     );
     let shutdown = Shutdown::on_signal();
-    let router = app::router(settings, shutdown.clone())?;
+    let router = app::router(settings, store, shutdown.clone())?;
     println!("listening on http://{address}");
     app::serve(listener, router, shutdown).await?;
     Ok(())

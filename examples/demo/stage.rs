@@ -5,6 +5,8 @@ use std::io;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tower_backchannel_logout::session::AnyRegistry;
+use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::{ClientId, Issuer};
 
 use crate::op::{ALG, Client, Op};
@@ -73,8 +75,18 @@ impl Stage {
             backchannel_logout_uri: format!("{}{logout_path}", application.url),
         });
         let op = Op::new(provider.clone(), clients.into(), shutdown.clone());
-        let axum = axum_app::router(settings(&fjord, &lumen, &provider)?, shutdown.clone())?;
-        let hyper = hyper_app::service(settings(&lumen, &fjord, &provider)?, shutdown.clone())?;
+        // Each application has sessions of its own.
+        let [fjord_store, lumen_store] = [(); 2].map(|()| AnyRegistry::new(MemoryStore::default()));
+        let axum = axum_app::router(
+            settings(&fjord, &lumen, &provider)?,
+            fjord_store,
+            shutdown.clone(),
+        )?;
+        let hyper = hyper_app::service(
+            settings(&lumen, &fjord, &provider)?,
+            lumen_store,
+            shutdown.clone(),
+        )?;
 
         let mut servers = JoinSet::new();
         servers.spawn(axum_app::serve(

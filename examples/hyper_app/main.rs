@@ -13,6 +13,8 @@ mod args;
 mod serve;
 #[path = "../shared/mod.rs"]
 mod shared;
+#[path = "../shared/store.rs"]
+mod store;
 
 use std::process::ExitCode;
 
@@ -40,12 +42,13 @@ async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Err(error) => return Err(format!("--listen {}: {error}", args.listen).into()),
     };
     let address = listener.local_addr()?;
+    let store = args.store.clone();
     let settings = args.into_settings(
         address,
         Brand::new("hyper app", "A relying party on hyper", 28),
     );
     let shutdown = Shutdown::on_signal();
-    let service = app::service(settings, shutdown.clone())?;
+    let service = app::service(settings, store, shutdown.clone())?;
     println!("listening on http://{address}");
     serve::serve(listener, service, shutdown).await?;
     Ok(())

@@ -1,14 +1,14 @@
 //! The application behind the pages: who may sign in, who is signed in.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, StatusCode};
 use tower_backchannel_logout::clock::{Clock, SystemClock, UnixTime};
 use tower_backchannel_logout::session::{
-    NewSession, Registration, SessionIdentity, SessionRegistry,
+    AnyRegistry, NewSession, Registration, SessionIdentity, SessionRegistry,
 };
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 
@@ -43,9 +43,9 @@ impl Settings {
 }
 
 /// One application, without its HTTP framework.
-pub(crate) struct RelyingParty<St> {
+pub(crate) struct RelyingParty {
     pub(crate) settings: Settings,
-    pub(crate) store: Arc<St>,
+    pub(crate) store: AnyRegistry,
     pub(crate) session_cookie: Cookie,
     login_cookie: Cookie,
     pub(crate) shutdown: Shutdown,
@@ -90,10 +90,10 @@ pub(crate) struct Begun {
     pub(crate) set_cookie: String,
 }
 
-impl<St: SessionRegistry> RelyingParty<St> {
+impl RelyingParty {
     pub(crate) fn new(
         settings: Settings,
-        store: Arc<St>,
+        store: AnyRegistry,
         shutdown: Shutdown,
     ) -> Result<Self, String> {
         let openid = OpenId::new(

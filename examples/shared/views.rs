@@ -5,7 +5,6 @@ use http::header::SET_COOKIE;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use tower_backchannel_logout::guard::{LiveSession, Rejection};
-use tower_backchannel_logout::session::SessionRegistry;
 
 use super::openid::OpenIdError;
 use super::page::{Page, Part, fill, problem};
@@ -14,7 +13,7 @@ use super::relying_party::{LoginError, RelyingParty};
 const HOME: &str = include_str!("pages/home.html");
 const HOME_SCRIPT: &str = include_str!("pages/home.js");
 
-impl<St: SessionRegistry> RelyingParty<St> {
+impl RelyingParty {
     /// `GET /`: who is signed in.
     pub(crate) fn home(&self, live: Option<&LiveSession>) -> Response<String> {
         let Some(live) = live else {
