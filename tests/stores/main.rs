@@ -5,5 +5,9 @@
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
 
+#[cfg(all(unix, feature = "client"))]
+mod apps;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
