@@ -84,7 +84,7 @@ impl Hub {
     }
 
     /// How many wait.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "redis", feature = "postgres", feature = "sqlite"))]
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }

@@ -66,22 +66,45 @@ impl FetchLimits {
 }
 
 /// Why a GET brought no document.
+///
+/// Likely causes and what to do are on the page [`operation`](crate::guide::operation#keys) of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
     /// The URL is not `https` (or `http` on a loopback host).
+    ///
+    /// Code: `url`.
+    #[doc(alias = "url")]
     Url,
     /// No response arrived: name resolution, connection, TLS or proxy failed.
+    ///
+    /// Code: `connect`.
+    #[doc(alias = "connect")]
     Connect,
     /// A time limit was over.
+    ///
+    /// Code: `timeout`.
+    #[doc(alias = "timeout")]
     Timeout,
     /// The answer was a redirect; none is followed (spec BCL-84).
+    ///
+    /// Code: `redirect`.
+    #[doc(alias = "redirect")]
     Redirect,
     /// The answer had this status instead of 200.
+    ///
+    /// Code: `status`.
+    #[doc(alias = "status")]
     Status(u16),
     /// The body was larger than the limit.
+    ///
+    /// Code: `too_large`.
+    #[doc(alias = "too_large")]
     TooLarge,
     /// The body ended early.
+    ///
+    /// Code: `interrupted`.
+    #[doc(alias = "interrupted")]
     Interrupted,
 }
 

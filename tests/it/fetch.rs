@@ -16,10 +16,18 @@ fn client() -> HttpClient {
     HttpClient::new().unwrap()
 }
 
+/// Patient, so that a busy machine is not taken for a server that hangs.
 fn provider(url: String, fetch: impl Fetch) -> Provider {
-    let limits = FetchLimits::default()
-        .with_total(Duration::from_secs(2))
-        .with_read(Duration::from_millis(300));
+    with_limits(url, fetch, Duration::from_secs(60))
+}
+
+/// For servers that do hang.
+fn hasty(url: String) -> Provider {
+    with_limits(url, client(), Duration::from_millis(300))
+}
+
+fn with_limits(url: String, fetch: impl Fetch, limit: Duration) -> Provider {
+    let limits = FetchLimits::default().with_total(limit).with_read(limit);
     Provider::builder("https://op.example")
         .with_client(Client::builder("orders-web").build().unwrap())
         .with_jwks_uri(url)
@@ -32,11 +40,11 @@ fn provider(url: String, fetch: impl Fetch) -> Provider {
 /// What becomes of a provider whose OP answers like that, first without and then with keys at hand.
 async fn outcome(reply: Reply) -> FetchErrorKind {
     let wire = Wire::start(reply).await;
-    let error = provider(wire.url("/jwks"), client())
-        .ready()
-        .await
-        .unwrap_err();
-    match error.kind() {
+    failure(&provider(wire.url("/jwks"), client())).await
+}
+
+async fn failure(provider: &Provider) -> FetchErrorKind {
+    match provider.ready().await.unwrap_err().kind() {
         KeysErrorKind::Fetch(kind) => kind,
         other => panic!("{other:?}"),
     }
@@ -154,7 +162,22 @@ async fn a_body_that_ends_early_is_not_used() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up() {
     // BCL-83
-    assert_eq!(outcome(Reply::Hang).await, FetchErrorKind::Timeout);
+    let wire = Wire::start(Reply::Hang).await;
+    let provider = hasty(wire.url("/jwks"));
+    assert_eq!(failure(&provider).await, FetchErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_leaves_the_good_set_in_place() {
+    // BCL-79, BCL-83
+    let wire = Wire::start(Reply::Ok(KEYS.to_owned())).await;
+    let provider = hasty(wire.url("/jwks"));
+    // On a busy machine an attempt may be given up too.
+    while provider.ready().await.is_err() {}
+    wire.answer(Reply::Hang);
+    let keys = provider.remote_keys().unwrap();
+    assert!(keys.refresh().await.is_err());
+    assert!(keys.current().is_some_and(|keys| keys.len() == 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +231,6 @@ async fn an_answer_that_is_not_a_good_set_leaves_the_good_one_in_place() {
         raw("HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n"),
         raw("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"keys\":["),
         Reply::Endless,
-        Reply::Hang,
     ] {
         wire.answer(reply.clone());
         assert!(keys.refresh().await.is_err(), "{reply:?}");

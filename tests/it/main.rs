@@ -4,6 +4,8 @@ mod architecture;
 mod conformance;
 mod corpus;
 mod docs;
+#[cfg(feature = "jwe")]
+mod encrypted;
 mod endpoint;
 mod examples;
 mod faults;

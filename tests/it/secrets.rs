@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::json;
+use tower_backchannel_logout::logout::{Logout, LogoutOutcome};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -227,6 +228,20 @@ async fn a_logout_that_matched_nothing_and_an_issuer_without_sid_are_reported() 
         1,
         "once for each issuer: {text}"
     );
+}
+
+#[tokio::test]
+async fn that_nothing_matches_is_no_warning_where_sessions_are_stateless() {
+    let (log, _guard) = recording(LevelFilter::WARN);
+    let op = Op::new();
+    let logout = Logout::builder(op.store(), [op.provider()])
+        .with_clock(op.clock.clone())
+        .with_stateless_sessions(true)
+        .build();
+    let token = op.token().sub("alice").sid("s1").sign();
+    let outcome = logout.handle(&token).await.unwrap();
+    assert_eq!(outcome, LogoutOutcome::Unmatched);
+    assert_eq!(log.text(), "");
 }
 
 #[tokio::test]

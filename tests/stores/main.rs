@@ -4,3 +4,10 @@
 
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
+
+#[cfg(all(unix, feature = "client"))]
+mod apps;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;

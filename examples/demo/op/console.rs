@@ -56,8 +56,23 @@ pub(super) async fn console(AppState(op): AppState<Arc<Op>>) -> Response<String>
             fill(APPLICATION, &parts)
         })
         .collect();
+    let names: Vec<String> = op
+        .clients
+        .iter()
+        .map(|client| {
+            let parts = [
+                ("name", Part::Text(&client.name)),
+                ("url", Part::Text(&client.url)),
+            ];
+            fill(
+                "<a href=\"{{url}}\" target=\"_blank\" rel=\"noopener\">{{name}}</a>",
+                &parts,
+            )
+        })
+        .collect();
     let curl = format!("curl -X DELETE {}{}", op.issuer, clear_path(&ACCOUNTS[0]));
     let parts = [
+        ("names", Part::Html(&names.join(" and "))),
         ("customers", Part::Html(&customers)),
         ("applications", Part::Html(&applications)),
         ("deliveries", Part::Html(&deliveries(&op))),

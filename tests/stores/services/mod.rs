@@ -1,5 +1,8 @@
 //! Servers for tests: each on a free loopback port, in a folder of its own, stopped when it is dropped.
 
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -68,6 +71,10 @@ impl Process {
 
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
     }
 
     /// As a power cut would: `SIGKILL`, and gone when this returns.
