@@ -28,6 +28,7 @@ mod rig;
 mod secrets;
 mod shapes;
 mod soak;
+mod sockets;
 mod spans;
 mod store;
 mod tenants;
