@@ -5,10 +5,13 @@ use std::fmt;
 macro_rules! refusals {
     ($($(#[$doc:meta])* $variant:ident => $code:literal, $text:literal;)*) => {
         /// Why a Logout Token was refused. It never holds data from the token.
+        ///
+        /// The search of this documentation finds each by its code. Likely causes and what to do about them are on the page
+        /// [`operation`](crate::guide::operation#refused-tokens) of the guide.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal {
-            $($(#[$doc])* $variant,)*
+            $($(#[$doc])* #[doc = concat!("\n\nCode: `", $code, "`.")] #[doc(alias = $code)] $variant,)*
         }
 
         impl Refusal {
@@ -55,7 +58,7 @@ refusals! {
     /// The key that it names is not for verifying, not for this algorithm, too weak, or unreadable.
     UnusableKey => "unusable_key", "the key of the token cannot be used to verify it";
     /// Too many keys could be meant.
-    AmbiguousKey => "ambiguous_key", "too many keys could have signed the token; it needs a kid";
+    AmbiguousKey => "ambiguous_key", "too many keys could be meant; the token needs a kid";
     /// The signature is not that of the key.
     BadSignature => "bad_signature", "the signature of the token is not valid";
     /// `iss` is not the issuer of a configured provider.

@@ -3,6 +3,7 @@
 //! Values that identify a person or a session are redacted in `Debug`: a log line can never leak one by accident.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::config::ConfigError;
@@ -68,7 +69,10 @@ impl Issuer {
 /// Refuses what is not an absolute `https` URL (or `http` on a loopback host) without fragment and user information.
 pub(crate) fn check_url(field: &'static str, text: &str) -> Result<(), ConfigError> {
     let Ok(uri) = text.parse::<http::Uri>() else {
-        return Err(ConfigError::new(field, "is not a URL"));
+        return Err(ConfigError::new(
+            field,
+            "is not a URL; write https://host/path",
+        ));
     };
     if text.contains('#') {
         return Err(ConfigError::new(field, "has a fragment; remove it"));
@@ -92,7 +96,10 @@ pub(crate) fn check_url(field: &'static str, text: &str) -> Result<(), ConfigErr
             field,
             "is plain http; use https (http is for loopback hosts only)",
         )),
-        _ => Err(ConfigError::new(field, "is not an https URL")),
+        _ => Err(ConfigError::new(
+            field,
+            "is not an https URL; write https://host/path",
+        )),
     }
 }
 
@@ -105,6 +112,14 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         || bare
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+impl FromStr for Issuer {
+    type Err = ConfigError;
+
+    fn from_str(issuer: &str) -> Result<Self, ConfigError> {
+        Self::parse(issuer)
+    }
 }
 
 impl AsRef<str> for Issuer {
@@ -139,7 +154,10 @@ impl ClientId {
         let text = client_id.as_ref();
         match check_identifier(text) {
             Ok(()) => Ok(Self(Arc::from(text))),
-            Err(IdentifierError::Empty) => Err(ConfigError::new("client_id", "is empty")),
+            Err(IdentifierError::Empty) => Err(ConfigError::new(
+                "client_id",
+                "is empty; give the one that the provider assigned",
+            )),
             Err(IdentifierError::TooLong) => {
                 Err(ConfigError::new("client_id", "is longer than 2048 bytes"))
             }
@@ -156,6 +174,14 @@ impl ClientId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = ConfigError;
+
+    fn from_str(client_id: &str) -> Result<Self, ConfigError> {
+        Self::parse(client_id)
     }
 }
 
@@ -288,6 +314,15 @@ mod tests {
         ] {
             assert!(Issuer::parse(good).is_ok(), "{good} was refused");
         }
+    }
+
+    #[test]
+    fn settings_can_be_parsed_where_a_configuration_is_read() {
+        let issuer: Issuer = "https://op.example".parse().unwrap();
+        assert_eq!(issuer.as_str(), "https://op.example");
+        assert_eq!("op".parse::<Issuer>().unwrap_err().field(), "issuer");
+        assert!("orders-web".parse::<ClientId>().is_ok());
+        assert_eq!("".parse::<ClientId>().unwrap_err().field(), "client_id");
     }
 
     #[test]

@@ -80,7 +80,11 @@ fn a_refused_token_costs_no_more_memory_than_a_few_times_its_size() {
     let members: Vec<String> = (0..4_000).map(|n| format!("\"{n:x}\":1")).collect();
     let payload = URL_SAFE_NO_PAD.encode(format!("{{{}}}", members.join(",")));
     let many = format!("{header}.{payload}.AA");
-    for token in [deep, many] {
+    // What the claims name besides is held while keys are fetched.
+    let audiences = format!("\"orders-web\"{}", ",\"\"".repeat(10_000));
+    let claims = CLAIMS.replace("\"orders-web\"", &format!("[{audiences}]"));
+    let audiences = format!("{header}.{}.AA", URL_SAFE_NO_PAD.encode(claims));
+    for token in [deep, many, audiences] {
         let counted = allocation_counter::measure(|| {
             assert!(expectation.verify(&token, NOW).is_err());
         });

@@ -12,6 +12,10 @@ mod app;
 mod args;
 #[path = "../shared/mod.rs"]
 mod shared;
+#[path = "../shared/store.rs"]
+mod store;
+
+use std::process::ExitCode;
 
 use args::Args;
 use shared::brand::Brand;
@@ -19,17 +23,31 @@ use shared::shutdown::Shutdown;
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn main() -> ExitCode {
     shared::logging::init("info");
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("axum_app: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let args = Args::from_command_line("axum_app", "127.0.0.1:3000");
-    let listener = TcpListener::bind(&args.listen).await?;
+    let listener = match TcpListener::bind(&args.listen).await {
+        Ok(listener) => listener,
+        Err(error) => return Err(format!("--listen {}: {error}", args.listen).into()),
+    };
     let address = listener.local_addr()?;
+    let store = args.store.clone();
     let settings = args.into_settings(
         address,
         Brand::new("axum app", "A relying party on axum", 200),
     );
     let shutdown = Shutdown::on_signal();
-    let router = app::router(settings, shutdown.clone())?;
+    let router = app::router(settings, store, shutdown.clone())?;
     println!("listening on http://{address}");
     app::serve(listener, router, shutdown).await?;
     Ok(())

@@ -22,15 +22,25 @@ use std::process::ExitCode;
 use shared::shutdown::Shutdown;
 use stage::Stage;
 
+const USAGE: &str = "usage: demo [--tour]
+
+  (nothing)         starts a provider with its admin console and two applications, for a browser
+  --tour            plays the story here, prints each step, and exits 0 only if it came true
+  --break-endpoint  tells the provider a wrong address for its Logout Tokens: the tour must notice";
+
 const PORTS: [u16; 3] = [8400, 8401, 8402];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if has("--help") || has("-h") {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let known = ["--tour", "--break-endpoint"];
     if let Some(unknown) = arguments.iter().find(|a| !known.contains(&a.as_str())) {
-        eprintln!("demo: unknown argument {unknown}\n\nusage: demo [--tour]");
+        eprintln!("demo: unknown argument {unknown}\n\n{USAGE}");
         return Ok(ExitCode::from(2));
     }
     let shutdown = Shutdown::on_signal();

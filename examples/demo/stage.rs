@@ -5,6 +5,8 @@ use std::io;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tower_backchannel_logout::session::AnyRegistry;
+use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::{ClientId, Issuer};
 
 use crate::op::{ALG, Client, Op};
@@ -21,6 +23,7 @@ pub(crate) struct Application {
     framework: &'static str,
     tagline: &'static str,
     hue: u16,
+    sign: &'static str,
     pub(crate) url: String,
     secret: String,
 }
@@ -49,6 +52,7 @@ impl Stage {
             framework: "axum",
             tagline: "Tents, boots and maps",
             hue: 188,
+            sign: "<path d='m2.5 19 6.5-11 4 6.8M10.5 19l5-8.5L21.5 19z'/>",
             url: fjord,
             secret: random_id(),
         };
@@ -58,6 +62,7 @@ impl Stage {
             framework: "hyper",
             tagline: "Novels by lamplight",
             hue: 22,
+            sign: "<path d='M12 6.5C9.5 4.8 6.5 4.6 3.5 5.2v13c3-.6 6-.4 8.5 1.3 2.5-1.7 5.5-1.9 8.5-1.3v-13c-3-.6-6-.4-8.5 1.3zm0 0v13'/>",
             url: lumen,
             secret: random_id(),
         };
@@ -70,8 +75,18 @@ impl Stage {
             backchannel_logout_uri: format!("{}{logout_path}", application.url),
         });
         let op = Op::new(provider.clone(), clients.into(), shutdown.clone());
-        let axum = axum_app::router(settings(&fjord, &lumen, &provider)?, shutdown.clone())?;
-        let hyper = hyper_app::service(settings(&lumen, &fjord, &provider)?, shutdown.clone())?;
+        // Each application has sessions of its own.
+        let [fjord_store, lumen_store] = [(); 2].map(|()| AnyRegistry::new(MemoryStore::default()));
+        let axum = axum_app::router(
+            settings(&fjord, &lumen, &provider)?,
+            fjord_store,
+            shutdown.clone(),
+        )?;
+        let hyper = hyper_app::service(
+            settings(&lumen, &fjord, &provider)?,
+            lumen_store,
+            shutdown.clone(),
+        )?;
 
         let mut servers = JoinSet::new();
         servers.spawn(axum_app::serve(
@@ -137,11 +152,12 @@ fn settings(
         .append_pair("post_logout_redirect_uri", &format!("{}/", application.url))
         .finish();
     let mut brand = Brand::new(application.name, application.tagline, application.hue);
+    brand.sign = application.sign;
     brand.links = vec![
         (other.name.to_owned(), other.url.clone()),
         ("Admin console".to_owned(), provider.to_owned()),
-        ("Sign out everywhere".to_owned(), everywhere),
     ];
+    brand.everywhere = Some(everywhere);
     Ok(Settings {
         issuer: Issuer::parse(provider)?,
         client_id: ClientId::parse(application.client_id)?,

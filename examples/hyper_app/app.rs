@@ -19,20 +19,21 @@ use tower_backchannel_logout::guard::{LiveSession, SessionCookie, SessionGuardLa
 use tower_backchannel_logout::jose::{Algorithm, ClientSecret};
 use tower_backchannel_logout::logout::Logout;
 use tower_backchannel_logout::provider::{Client, Provider};
-use tower_backchannel_logout::store::MemoryStore;
+use tower_backchannel_logout::session::AnyRegistry;
 
 use crate::shared::decryption;
 use crate::shared::events::{PageEvent, session_events};
 use crate::shared::relying_party::{RelyingParty, Settings};
 use crate::shared::shutdown::Shutdown;
 
-type App = Arc<RelyingParty<MemoryStore>>;
+type App = Arc<RelyingParty>;
 type Body = BoxBody<Bytes, Infallible>;
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// Everything this application serves.
 pub(crate) fn service(
     settings: Settings,
+    store: AnyRegistry,
     shutdown: Shutdown,
 ) -> Result<
     impl Service<
@@ -47,9 +48,6 @@ pub(crate) fn service(
     + 'static,
     Box<dyn Error + Send + Sync>,
 > {
-    // The sessions of this application.
-    let store = Arc::new(MemoryStore::default());
-
     // The provider whose Logout Tokens count, and how it signs them. Its keys are found by discovery.
     let mut client =
         Client::builder(&settings.client_id).with_algorithm(Algorithm::parse(&settings.alg)?);
@@ -62,10 +60,10 @@ pub(crate) fn service(
         .build()?;
 
     // The endpoint the provider posts to: it ends sessions of that store.
-    let logout = LogoutService::new(Logout::builder(Arc::clone(&store), provider).build());
+    let logout = LogoutService::new(Logout::builder(store.clone(), provider).build());
 
     // The guard around everything that trusts a session.
-    let app: App = Arc::new(RelyingParty::new(settings, Arc::clone(&store), shutdown)?);
+    let app: App = Arc::new(RelyingParty::new(settings, store.clone(), shutdown)?);
     let cookie = SessionCookie::parse(app.session_cookie.name())?;
     let rejecting = Arc::clone(&app);
     let guard = SessionGuardLayer::new(store, cookie)

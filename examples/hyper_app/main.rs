@@ -13,6 +13,10 @@ mod args;
 mod serve;
 #[path = "../shared/mod.rs"]
 mod shared;
+#[path = "../shared/store.rs"]
+mod store;
+
+use std::process::ExitCode;
 
 use args::Args;
 use shared::brand::Brand;
@@ -20,17 +24,31 @@ use shared::shutdown::Shutdown;
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn main() -> ExitCode {
     shared::logging::init("info");
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("hyper_app: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let args = Args::from_command_line("hyper_app", "127.0.0.1:3001");
-    let listener = TcpListener::bind(&args.listen).await?;
+    let listener = match TcpListener::bind(&args.listen).await {
+        Ok(listener) => listener,
+        Err(error) => return Err(format!("--listen {}: {error}", args.listen).into()),
+    };
     let address = listener.local_addr()?;
+    let store = args.store.clone();
     let settings = args.into_settings(
         address,
         Brand::new("hyper app", "A relying party on hyper", 28),
     );
     let shutdown = Shutdown::on_signal();
-    let service = app::service(settings, shutdown.clone())?;
+    let service = app::service(settings, store, shutdown.clone())?;
     println!("listening on http://{address}");
     serve::serve(listener, service, shutdown).await?;
     Ok(())

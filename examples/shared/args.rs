@@ -4,10 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::process::exit;
 
+use tower_backchannel_logout::session::AnyRegistry;
 use tower_backchannel_logout::{ClientId, Issuer};
 
 use crate::shared::brand::Brand;
 use crate::shared::relying_party::Settings;
+use crate::store;
 
 /// What the command line says.
 pub(crate) struct Args {
@@ -16,6 +18,8 @@ pub(crate) struct Args {
     client_secret: Option<String>,
     /// Where to listen.
     pub(crate) listen: String,
+    /// Where the sessions are kept.
+    pub(crate) store: AnyRegistry,
     public_url: Option<String>,
     alg: String,
     decryption_keys: Option<String>,
@@ -92,33 +96,17 @@ impl Args {
             let value = inline.or_else(|| arguments.next());
             *slot = Some(value.ok_or_else(|| format!("{flag} needs a value"))?);
         }
-        check_store(store.as_deref().unwrap_or("memory"))?;
         Ok(Self {
             issuer: Issuer::parse(issuer.ok_or("--issuer is missing")?).map_err(text)?,
             client_id: ClientId::parse(client_id.ok_or("--client-id is missing")?).map_err(text)?,
             client_secret: client_secret.filter(|secret| !secret.is_empty()),
             listen: listen.unwrap_or_else(|| default_listen.to_owned()),
+            store: store::open(store.as_deref().unwrap_or("memory"))?,
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             alg: alg.unwrap_or_else(|| "RS256".to_owned()),
             decryption_keys,
         })
     }
-}
-
-/// This build has the memory store; the others are features of the crate.
-fn check_store(store: &str) -> Result<(), String> {
-    let feature = match store.split_once(':').map_or(store, |(scheme, _)| scheme) {
-        "memory" => return Ok(()),
-        "redis" | "rediss" => "redis",
-        "postgres" | "postgresql" => "postgres",
-        "sqlite" => "sqlite",
-        _ => {
-            return Err(
-                "--store is none of memory, redis://…, postgres://…, sqlite:PATH".to_owned(),
-            );
-        }
-    };
-    Err(format!("--store: built without feature {feature}"))
 }
 
 fn text(error: impl fmt::Display) -> String {

@@ -17,6 +17,7 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tower_backchannel_logout::token::check_id_token;
 
 use super::http_client::HttpClient;
 
@@ -180,6 +181,8 @@ impl OpenId {
     }
 
     fn verify(&self, client: &Client, token: &Token, nonce: &Nonce) -> Result<Claims, OpenIdError> {
+        // A Logout Token has the same issuer, audience and key: it must never be taken as a login.
+        check_id_token(&token.to_string(), nonce.secret()).map_err(refused)?;
         let verifier = client
             .id_token_verifier()
             .set_allowed_algs([self.alg.clone()]);

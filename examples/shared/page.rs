@@ -90,6 +90,7 @@ impl<'a> Page<'a> {
             ("title", Part::Text(self.title)),
             ("hue", Part::Text(&hue)),
             ("style", Part::Html(&style)),
+            ("sign", Part::Html(brand.sign)),
             ("brand", Part::Text(&brand.name)),
             ("tagline", Part::Text(&brand.tagline)),
             ("links", Part::Html(&links(&brand.links))),

@@ -1,14 +1,14 @@
 //! The application behind the pages: who may sign in, who is signed in.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, StatusCode};
 use tower_backchannel_logout::clock::{Clock, SystemClock, UnixTime};
 use tower_backchannel_logout::session::{
-    NewSession, Registration, SessionIdentity, SessionRegistry,
+    AnyRegistry, NewSession, Registration, SessionIdentity, SessionRegistry,
 };
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 
@@ -43,9 +43,9 @@ impl Settings {
 }
 
 /// One application, without its HTTP framework.
-pub(crate) struct RelyingParty<St> {
+pub(crate) struct RelyingParty {
     pub(crate) settings: Settings,
-    pub(crate) store: Arc<St>,
+    pub(crate) store: AnyRegistry,
     pub(crate) session_cookie: Cookie,
     login_cookie: Cookie,
     pub(crate) shutdown: Shutdown,
@@ -90,10 +90,10 @@ pub(crate) struct Begun {
     pub(crate) set_cookie: String,
 }
 
-impl<St: SessionRegistry> RelyingParty<St> {
+impl RelyingParty {
     pub(crate) fn new(
         settings: Settings,
-        store: Arc<St>,
+        store: AnyRegistry,
         shutdown: Shutdown,
     ) -> Result<Self, String> {
         let openid = OpenId::new(
@@ -192,16 +192,15 @@ impl<St: SessionRegistry> RelyingParty<St> {
     fn identity(&self, claims: &Claims) -> Result<SessionIdentity, LoginError> {
         let refused = |error| OpenIdError::Refused(Box::new(error));
         let subject = Subject::parse(claims.subject().as_str()).map_err(refused)?;
-        let identity = SessionIdentity::new(
+        let sid = claims.additional_claims().sid.as_deref();
+        let sid = sid.map(Sid::parse).transpose().map_err(refused)?;
+        Ok(SessionIdentity::new(
             self.settings.issuer.clone(),
             self.settings.client_id.clone(),
             subject,
         )
-        .with_id_token_iat(UnixTime::from_secs(claims.issue_time().timestamp()));
-        Ok(match &claims.additional_claims().sid {
-            Some(sid) => identity.with_sid(Sid::parse(sid.as_str()).map_err(refused)?),
-            None => identity,
-        })
+        .with_sid(sid)
+        .with_id_token_iat(UnixTime::from_secs(claims.issue_time().timestamp())))
     }
 
     /// Signs the browser out here. Answers the `Set-Cookie` that takes its cookie away.

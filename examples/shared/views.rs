@@ -5,7 +5,6 @@ use http::header::SET_COOKIE;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use tower_backchannel_logout::guard::{LiveSession, Rejection};
-use tower_backchannel_logout::session::SessionRegistry;
 
 use super::openid::OpenIdError;
 use super::page::{Page, Part, fill, problem};
@@ -14,11 +13,11 @@ use super::relying_party::{LoginError, RelyingParty};
 const HOME: &str = include_str!("pages/home.html");
 const HOME_SCRIPT: &str = include_str!("pages/home.js");
 
-impl<St: SessionRegistry> RelyingParty<St> {
+impl RelyingParty {
     /// `GET /`: who is signed in.
     pub(crate) fn home(&self, live: Option<&LiveSession>) -> Response<String> {
         let Some(live) = live else {
-            return self.home_page(None, "You are not signed in here.");
+            return self.home_page(None, Away::Visitor);
         };
         let session = live.session();
         let name = live.id().and_then(|id| self.name(id));
@@ -27,7 +26,7 @@ impl<St: SessionRegistry> RelyingParty<St> {
             sub: session.subject(),
             sid: session.sid(),
         };
-        self.home_page(Some(person), "")
+        self.home_page(Some(person), Away::Visitor)
     }
 
     /// `GET /me`: the claims of the session.
@@ -43,8 +42,7 @@ impl<St: SessionRegistry> RelyingParty<St> {
     /// What the guard answers in the place of a page: the start page shows itself without a session.
     pub(crate) fn rejected(&self, rejection: Rejection, path: &str) -> Response<Bytes> {
         let mut answer = if path == "/" && rejection.status() == StatusCode::UNAUTHORIZED {
-            self.home_page(None, "Your session has ended.")
-                .map(Bytes::from)
+            self.home_page(None, Away::Ended).map(Bytes::from)
         } else {
             rejection.response()
         };
@@ -56,8 +54,20 @@ impl<St: SessionRegistry> RelyingParty<St> {
         answer
     }
 
-    fn home_page(&self, person: Option<Person<'_>>, notice: &str) -> Response<String> {
+    fn home_page(&self, person: Option<Person<'_>>, away: Away) -> Response<String> {
         let brand = &self.settings.brand;
+        let welcome = format!("Welcome to {}", brand.name);
+        let (heading, notice) = match away {
+            Away::Visitor => (
+                welcome.as_str(),
+                "Sign in and keep the page open: it notices by itself when your provider signs you out.",
+            ),
+            Away::Ended => ("You are signed out", "Your session has ended."),
+        };
+        let everywhere = brand.everywhere.as_deref().map(|url| {
+            let link = "<a class=\"button quiet\" href=\"{{url}}\">Sign out everywhere</a>";
+            fill(link, &[("url", Part::Text(url))])
+        });
         let signed_in = person.is_some();
         let person = person.unwrap_or_default();
         let initials: String = person
@@ -72,7 +82,11 @@ impl<St: SessionRegistry> RelyingParty<St> {
                 ("in", Part::Flag("hidden", !signed_in)),
                 ("out", Part::Flag("hidden", signed_in)),
                 ("state", Part::Html(if signed_in { "in" } else { "out" })),
+                ("never", Part::Flag("hidden", away == Away::Visitor)),
+                ("heading", Part::Text(heading)),
                 ("notice", Part::Text(notice)),
+                ("everywhere", Part::Html(&everywhere.unwrap_or_default())),
+                ("sign", Part::Html(brand.sign)),
                 ("brand", Part::Text(&brand.name)),
                 ("issuer", Part::Text(self.settings.issuer.as_str())),
                 ("initials", Part::Text(&initials)),
@@ -100,7 +114,7 @@ impl<St: SessionRegistry> RelyingParty<St> {
                 "A logout from your provider arrived before this sign-in was finished. Please sign in again in a few seconds.",
             ),
             LoginError::NotBegunHere => (
-                "This sign-in has expired",
+                "This login has expired",
                 "It was begun in another browser, or too long ago. Please sign in again.",
             ),
             LoginError::Denied(_) => (
@@ -123,6 +137,15 @@ impl<St: SessionRegistry> RelyingParty<St> {
         let brand = &self.settings.brand;
         problem(brand, error.status(), heading, text, "/login", "Sign in")
     }
+}
+
+/// Why nobody is signed in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Away {
+    /// Nobody came with a session.
+    Visitor,
+    /// The session of the browser is over.
+    Ended,
 }
 
 #[derive(Default)]

@@ -106,7 +106,7 @@ async fn login(State(app): State<App>, Query(device): Query<Device>) -> Result<R
         return Err("logged out meanwhile: log in again".into());
     }
     let cookie = AppendHeaders([(SET_COOKIE, app.sign(&claims)?)]);
-    Ok((cookie, Redirect::to("/")).into_response())
+    Ok((cookie, Redirect::to("/?in")).into_response())
 }
 
 async fn clear(State(app): State<App>, Query(device): Query<Device>) -> Result<Redirect, Oops> {
@@ -124,7 +124,9 @@ async fn main() -> Result<(), Failure> {
         key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &secret)),
         address: listener.local_addr()?,
     };
-    let logout = Logout::builder(app.store.clone(), [provider(&app.mint)?]).build();
+    let logout = Logout::builder(app.store.clone(), [provider(&app.mint)?])
+        .with_stateless_sessions(true) // that a logout matches no session of the store is normal here
+        .build();
     let reader = app.clone();
     // A cookie that is not ours is no session: this is what the rest of the application would make of it, too.
     let cookie = SessionCookie::parse("session")?.with_reader(move |value| {

@@ -6,11 +6,24 @@ mod runner;
 
 use std::process::ExitCode;
 
+const USAGE: &str = "usage: vectors FILE…
+
+  Runs the verifier over vector files (tests/vectors/README.md has the format), prints one line for each case
+  whose verdict differs and a count at the end, and exits 1 on any difference.";
+
 fn main() -> ExitCode {
     let files: Vec<String> = std::env::args().skip(1).collect();
-    if files.is_empty() {
-        eprintln!("usage: vectors FILE…");
-        return ExitCode::FAILURE;
+    if files.iter().any(|file| file == "--help" || file == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let flag = files.iter().find(|file| file.starts_with('-'));
+    if files.is_empty() || flag.is_some() {
+        let problem = flag.map_or("no file".to_owned(), |flag| {
+            format!("unknown argument {flag}")
+        });
+        eprintln!("vectors: {problem}\n\n{USAGE}");
+        return ExitCode::from(2);
     }
     let (mut judged, mut skipped, mut different) = (0, 0, 0);
     for file in &files {

@@ -21,7 +21,7 @@ use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures_util::{Stream, StreamExt, stream};
-use http::header::SET_COOKIE;
+use http::{StatusCode, header::SET_COOKIE};
 use loopback::{Failure, Oops, provider};
 use tokio::time::timeout;
 use tower_backchannel_logout::clock::{Clock, SystemClock};
@@ -41,9 +41,13 @@ struct App {
     address: SocketAddr,
 }
 
+/// What the guard leaves; nothing for a request without a session, which passes.
+type Live = Option<Extension<LiveSession>>;
+
 /// Echoes, until the session ends.
-async fn socket(up: WebSocketUpgrade, Extension(live): Extension<LiveSession>) -> Response {
-    up.on_upgrade(async move |mut socket: WebSocket| {
+async fn socket(up: WebSocketUpgrade, live: Live) -> Result<Response, StatusCode> {
+    let Extension(live) = live.ok_or(StatusCode::UNAUTHORIZED)?;
+    Ok(up.on_upgrade(async move |mut socket: WebSocket| {
         let mut ended = live.ended();
         loop {
             tokio::select! {
@@ -62,20 +66,21 @@ async fn socket(up: WebSocketUpgrade, Extension(live): Extension<LiveSession>) -
                 },
             }
         }
-    })
+    }))
 }
 
 /// Ticks, until the session ends; then one last event says why.
 async fn events(
-    Extension(live): Extension<LiveSession>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    live: Live,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, StatusCode> {
+    let Extension(live) = live.ok_or(StatusCode::UNAUTHORIZED)?;
     let every = tokio::time::interval(Duration::from_secs(1));
     let ticks = stream::unfold(every, async |mut every| {
         every.tick().await;
         Some((Event::default().data("tick"), every))
     });
     let last = stream::once(ready(Event::default().event("logged_out").data("bye")));
-    Sse::new(ticks.take_until(live.ended()).chain(last).map(Ok))
+    Ok(Sse::new(ticks.take_until(live.ended()).chain(last).map(Ok)))
 }
 
 #[derive(serde::Deserialize)]

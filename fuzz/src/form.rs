@@ -126,6 +126,7 @@ impl Endpoint {
         Self {
             runtime: Builder::new_current_thread()
                 .enable_time()
+                .start_paused(true)
                 .build()
                 .expect("a runtime"),
             service: LogoutService::new(logout),

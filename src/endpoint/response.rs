@@ -12,16 +12,30 @@ use crate::logout::{LogoutErrorKind, LogoutOutcome};
 
 /// Why HTTP refused a request, before there was a form to look at. What is wrong with the form or its token is a
 /// [`Refusal`](crate::refusal::Refusal).
+///
+/// Likely causes and what to do are on the page [`operation`](crate::guide::operation#refused-requests) of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestRefusal {
     /// The method is not `POST` (spec BCL-02).
+    ///
+    /// Code: `method_not_allowed`.
+    #[doc(alias = "method_not_allowed")]
     MethodNotAllowed,
     /// The body is not, or not only, a plain form (spec BCL-03..05).
+    ///
+    /// Code: `unsupported_media_type`.
+    #[doc(alias = "unsupported_media_type")]
     UnsupportedMediaType,
     /// The body is larger than the limit (spec BCL-06).
+    ///
+    /// Code: `body_too_large`.
+    #[doc(alias = "body_too_large")]
     BodyTooLarge,
     /// The body did not arrive in time, or was cut off (spec BCL-07).
+    ///
+    /// Code: `body_timeout`.
+    #[doc(alias = "body_timeout")]
     BodyTimeout,
 }
 

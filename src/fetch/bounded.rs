@@ -11,6 +11,7 @@ use http::header::{ACCEPT, AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::{BoxError, DynFetch, FetchBody};
@@ -65,22 +66,45 @@ impl FetchLimits {
 }
 
 /// Why a GET brought no document.
+///
+/// Likely causes and what to do are on the page [`operation`](crate::guide::operation#keys) of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
     /// The URL is not `https` (or `http` on a loopback host).
+    ///
+    /// Code: `url`.
+    #[doc(alias = "url")]
     Url,
     /// No response arrived: name resolution, connection, TLS or proxy failed.
+    ///
+    /// Code: `connect`.
+    #[doc(alias = "connect")]
     Connect,
     /// A time limit was over.
+    ///
+    /// Code: `timeout`.
+    #[doc(alias = "timeout")]
     Timeout,
     /// The answer was a redirect; none is followed (spec BCL-84).
+    ///
+    /// Code: `redirect`.
+    #[doc(alias = "redirect")]
     Redirect,
     /// The answer had this status instead of 200.
+    ///
+    /// Code: `status`.
+    #[doc(alias = "status")]
     Status(u16),
     /// The body was larger than the limit.
+    ///
+    /// Code: `too_large`.
+    #[doc(alias = "too_large")]
     TooLarge,
     /// The body ended early.
+    ///
+    /// Code: `interrupted`.
+    #[doc(alias = "interrupted")]
     Interrupted,
 }
 
@@ -244,12 +268,15 @@ impl Fetcher {
                 }
                 Ok(Some(Ok(frame))) => frame,
             };
-            if let Ok(data) = frame.into_data() {
-                if data.len() > limit.saturating_sub(bytes.len()) {
-                    return Err(FetchErrorKind::TooLarge.into());
-                }
-                bytes.extend_from_slice(&data);
+            let data = frame.into_data().unwrap_or_default();
+            if data.is_empty() {
+                // A body that always has one more frame without bytes must not keep the time limit from its turn.
+                yield_now().await;
             }
+            if data.len() > limit.saturating_sub(bytes.len()) {
+                return Err(FetchErrorKind::TooLarge.into());
+            }
+            bytes.extend_from_slice(&data);
         }
     }
 }

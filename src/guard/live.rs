@@ -12,7 +12,8 @@ use crate::types::SessionId;
 
 /// The live session a request presented, in the extensions of the request. Cheap to clone.
 ///
-/// With axum: `Extension<LiveSession>`, or `Option<Extension<LiveSession>>` where requests without a session may come.
+/// With axum: `Option<Extension<LiveSession>>`, since requests without a session pass the guard; axum answers 500 where a plain
+/// `Extension` is missing.
 ///
 /// ```
 /// use tower_backchannel_logout::guard::LiveSession;

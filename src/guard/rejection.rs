@@ -7,18 +7,35 @@ use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
 /// Why the guard did not let a request through.
+///
+/// Likely causes and what to do are on the page [`operation`](crate::guide::operation#the-guard) of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
     /// The session has ended.
+    ///
+    /// Code: `session_ended`.
+    #[doc(alias = "session_ended")]
     SessionEnded,
     /// The store does not know the session: it never was, or ended so long ago that nothing of it is left.
+    ///
+    /// Code: `session_unknown`.
+    #[doc(alias = "session_unknown")]
     SessionUnknown,
     /// The request presents a session that cannot be told for sure ([`Presented::Unusable`](super::Presented::Unusable)).
+    ///
+    /// Code: `session_unusable`.
+    #[doc(alias = "session_unusable")]
     SessionUnusable,
     /// The store could not answer.
+    ///
+    /// Code: `store_failure`.
+    #[doc(alias = "store_failure")]
     StoreFailure,
     /// The store did not answer in time.
+    ///
+    /// Code: `store_timeout`.
+    #[doc(alias = "store_timeout")]
     StoreTimeout,
 }
 

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use super::Form;
 #[cfg(feature = "jwe")]
-use super::jwe::{self, DecryptionKeys};
+use super::jwe::DecryptionKeys;
+#[cfg(feature = "jwe")]
+pub(crate) use super::jwe::Opened;
 use crate::refusal::Refusal;
 
 /// The decryption keys of a client, if any, and whether its tokens have to be encrypted.
@@ -28,45 +30,58 @@ impl Encryption {
     /// The signed token: the token itself, or what was encrypted. Nothing in it is believed yet.
     pub(crate) fn open<'a>(&self, token: &'a str) -> Result<Cow<'a, str>, Refusal> {
         match Form::of(token)? {
-            Form::Signed => self.check(false).map(|()| Cow::Borrowed(token)),
-            Form::Encrypted => self.decrypt(token).map(Cow::Owned),
+            Form::Signed => self.check(None).map(|()| Cow::Borrowed(token)),
+            Form::Encrypted => {
+                Self::decrypt(token, [self]).map(|opened| Cow::Owned(opened.into_signed()))
+            }
         }
     }
 
-    /// Decrypts a token of five segments.
-    pub(crate) fn decrypt(&self, token: &str) -> Result<String, Refusal> {
+    /// Opens a token of five segments. Nothing in clear says whom it is for, so the keys of each client are tried.
+    pub(crate) fn decrypt<'e>(
+        token: &str,
+        clients: impl IntoIterator<Item = &'e Self>,
+    ) -> Result<Opened, Refusal> {
         #[cfg(feature = "jwe")]
-        if let Some(keys) = &self.keys {
-            return jwe::decrypt(token, keys);
+        {
+            let mut sets = clients.into_iter().filter_map(|it| it.keys.as_ref());
+            if let Some(first) = sets.next() {
+                return Opened::with(token, std::iter::once(first).chain(sets));
+            }
         }
-        let _ = token;
+        #[cfg(not(feature = "jwe"))]
+        let _ = (token, clients);
         Err(Refusal::Encrypted)
     }
 
-    /// Refuses a token that was not encrypted where encryption was negotiated (BCL 2.6 step 1).
-    pub(crate) const fn check(&self, encrypted: bool) -> Result<(), Refusal> {
+    /// Refuses a token that was not encrypted where encryption was negotiated (BCL 2.6 step 1), and one that was encrypted
+    /// to another client.
+    pub(crate) fn check(&self, opened: Option<&Opened>) -> Result<(), Refusal> {
         #[cfg(feature = "jwe")]
-        if self.required && !encrypted {
-            return Err(Refusal::EncryptionRequired);
+        match opened {
+            None if self.required => return Err(Refusal::EncryptionRequired),
+            Some(opened) if !self.keys.as_ref().is_some_and(|keys| opened.is_for(keys)) => {
+                return Err(Refusal::DecryptionFailed);
+            }
+            _ => {}
         }
-        let _ = encrypted;
+        let _ = opened;
         Ok(())
     }
+}
 
-    pub(crate) const fn is_configured(&self) -> bool {
-        #[cfg(feature = "jwe")]
-        return self.keys.is_some();
-        #[cfg(not(feature = "jwe"))]
-        false
+/// What was inside an encrypted token. Without feature `jwe` there never is one.
+#[cfg(not(feature = "jwe"))]
+pub(crate) enum Opened {}
+
+#[cfg(not(feature = "jwe"))]
+impl Opened {
+    pub(crate) const fn signed(&self) -> &str {
+        match *self {}
     }
 
-    /// Whether both would open a token with the very same keys.
-    pub(crate) fn same_keys(&self, other: &Self) -> bool {
-        #[cfg(feature = "jwe")]
-        if let (Some(one), Some(two)) = (&self.keys, &other.keys) {
-            return one.is_same(two);
-        }
-        self.is_configured() == other.is_configured()
+    fn into_signed(self) -> String {
+        match self {}
     }
 }
 
@@ -81,7 +96,6 @@ mod tests {
         assert_eq!(none.open("a.b.c").as_deref(), Ok("a.b.c"));
         assert_eq!(none.open("a.b.c.d.e"), Err(Refusal::Encrypted));
         assert_eq!(none.open("a.b.c.d"), Err(Refusal::Malformed));
-        assert!(!none.is_configured());
     }
 
     #[cfg(feature = "jwe")]
@@ -94,6 +108,5 @@ mod tests {
         assert_eq!(optional.open("a.b.c").as_deref(), Ok("a.b.c"));
         let required = Encryption::new(keys, true);
         assert_eq!(required.open("a.b.c"), Err(Refusal::EncryptionRequired));
-        assert!(required.same_keys(&optional) && !required.same_keys(&Encryption::default()));
     }
 }

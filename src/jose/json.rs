@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer as _, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::compact::count;
@@ -58,6 +58,12 @@ impl<'a> Value<'a> {
     pub(crate) fn as_array(self) -> Option<Vec<Self>> {
         let items: Vec<&'a RawValue> = serde_json::from_str(self.0).ok()?;
         Some(items.into_iter().map(|item| Self(item.get())).collect())
+    }
+
+    /// The elements, if this is an array of strings and of no more than so many.
+    pub(crate) fn as_texts(self, at_most: usize) -> Option<Vec<Cow<'a, str>>> {
+        let mut json = serde_json::Deserializer::from_str(self.0);
+        json.deserialize_seq(Texts { at_most }).ok()
     }
 }
 
@@ -135,6 +141,29 @@ impl<'de, const N: usize> Visitor<'de> for Members<'_, 'de, N> {
         others.sort_unstable();
         *self.repeated |= others.windows(2).any(|pair| pair.first() == pair.last());
         Ok(())
+    }
+}
+
+struct Texts {
+    at_most: usize,
+}
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Vec<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a short array of strings")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
+            match Value(item.get()).as_text() {
+                Some(text) if texts.len() < self.at_most => texts.push(text),
+                _ => return Err(A::Error::custom("too long, or not a string")),
+            }
+        }
+        Ok(texts)
     }
 }
 
@@ -257,5 +286,25 @@ mod tests {
         assert_eq!(Value("true").as_number(), None);
         assert_eq!(Value("\"1\"").as_number(), None);
         assert!(Value("{}").as_array().is_none());
+    }
+
+    #[test]
+    fn an_array_of_strings_is_read_up_to_its_limit_and_no_other() {
+        // BCL-101, BCL-173
+        let texts = |text| Value(text).as_texts(2).map(|texts| texts.join("|"));
+        assert_eq!(texts("[]").as_deref(), Some(""));
+        assert_eq!(texts(r#"["a"]"#).as_deref(), Some("a"));
+        assert_eq!(texts(r#"[ "a" , "\u0062" ]"#).as_deref(), Some("a|b"));
+        for bad in [
+            r#"["a","b","c"]"#,
+            r#"["a",1]"#,
+            r#"["a",["b"]]"#,
+            r#"["\ud800"]"#,
+            r#""a""#,
+            "null",
+            r#"{"a":"b"}"#,
+        ] {
+            assert_eq!(texts(bad), None, "{bad}");
+        }
     }
 }

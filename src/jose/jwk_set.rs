@@ -93,6 +93,11 @@ impl JwkSet {
         self.0.len() - self.len()
     }
 
+    /// Whether any key can verify that algorithm.
+    pub(crate) fn has_key_for(&self, algorithm: Algorithm) -> bool {
+        self.candidates(None, algorithm).next().is_some()
+    }
+
     /// Whether any entry has that name, usable or not. If none has, a refresh may bring it (spec BCL-75).
     pub(crate) fn contains_kid(&self, kid: &str) -> bool {
         self.0.iter().any(|entry| entry.is_called(kid))

@@ -24,7 +24,7 @@ mod signature;
 
 pub use algorithm::Algorithm;
 pub(crate) use compact::{Compact, Form};
-pub(crate) use encryption::Encryption;
+pub(crate) use encryption::{Encryption, Opened};
 pub(crate) use header::Header;
 pub(crate) use json::{Value, check_depth, read_object};
 pub use jwk_set::{JwkSet, JwkSetError};

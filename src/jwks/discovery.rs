@@ -41,12 +41,21 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// Where the keys are; `https`, or `http` on a loopback host (spec BCL-33).
+    /// Where the keys are: `https`. `http` on a loopback host is for trying things out, where the issuer is on one too; to
+    /// an issuer elsewhere, this host's own services are none of its business (spec BCL-33).
     pub(crate) fn keys_url(&self) -> Result<&str, KeysErrorKind> {
         let url = self.jwks_uri.as_deref().ok_or(KeysErrorKind::NotMetadata)?;
         check_url("jwks_uri", url).map_err(|_| KeysErrorKind::JwksUri)?;
+        if is_https(&self.issuer) && !is_https(url) {
+            return Err(KeysErrorKind::JwksUri);
+        }
         Ok(url)
     }
+}
+
+fn is_https(url: &str) -> bool {
+    let scheme = url.get(..6);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
 #[cfg(test)]
@@ -127,11 +136,27 @@ mod tests {
             "",
             "ftp://a/",
             "https://u@a/",
+            "http://127.0.0.1:8080/jwks",
+            "http://localhost/jwks",
         ] {
             assert_eq!(url(bad), Err(KeysErrorKind::JwksUri), "{bad}");
         }
         assert!(url("https://other.example/keys?v=1").is_ok());
+        assert!(url("HTTPS://a/jwks").is_ok());
+    }
+
+    #[test]
+    fn an_issuer_on_this_host_may_have_its_keys_on_this_host_in_plain_http() {
+        // BCL-33
+        let issuer = Issuer::parse("http://127.0.0.1:8080").unwrap();
+        let url = |url| {
+            let body = format!(r#"{{"issuer":"http://127.0.0.1:8080","jwks_uri":"{url}"}}"#);
+            let metadata = Metadata::parse(body.as_bytes(), &issuer).unwrap();
+            metadata.keys_url().map(str::to_owned)
+        };
         assert!(url("http://127.0.0.1:8080/jwks").is_ok());
+        assert!(url("https://op.example/jwks").is_ok());
+        assert_eq!(url("http://op.example/jwks"), Err(KeysErrorKind::JwksUri));
     }
 
     #[test]

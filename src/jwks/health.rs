@@ -6,26 +6,52 @@ use std::time::Duration;
 use crate::fetch::FetchErrorKind;
 
 /// Why an attempt to obtain keys failed.
+///
+/// Likely causes and what to do are on the page [`operation`](crate::guide::operation#keys) of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeysErrorKind {
     /// A document could not be fetched.
     Fetch(FetchErrorKind),
     /// What came was not provider metadata: no JSON object, or without `issuer` or `jwks_uri` (Discovery 3).
+    ///
+    /// Code: `not_metadata`.
+    #[doc(alias = "not_metadata")]
     NotMetadata,
     /// The metadata is that of another issuer (Discovery 4.3, spec BCL-32).
+    ///
+    /// Code: `wrong_issuer`.
+    #[doc(alias = "wrong_issuer")]
     WrongIssuer,
     /// The `jwks_uri` of the metadata is not `https` (spec BCL-33).
+    ///
+    /// Code: `jwks_uri`.
+    #[doc(alias = "jwks_uri")]
     JwksUri,
     /// What came was not a key set with a `keys` array (RFC 7517 5).
+    ///
+    /// Code: `not_a_key_set`.
+    #[doc(alias = "not_a_key_set")]
     NotAKeySet,
     /// The key set has no key that can verify anything.
+    ///
+    /// Code: `no_usable_key`.
+    #[doc(alias = "no_usable_key")]
     NoUsableKey,
     /// There is no tokio runtime to fetch on.
+    ///
+    /// Code: `no_runtime`.
+    #[doc(alias = "no_runtime")]
     NoRuntime,
     /// The attempt was broken off: its runtime was shut down, or the client panicked.
+    ///
+    /// Code: `attempt_interrupted`.
+    #[doc(alias = "attempt_interrupted")]
     Interrupted,
     /// No attempt was possible within the budget (spec BCL-75).
+    ///
+    /// Code: `budget`.
+    #[doc(alias = "budget")]
     Budget,
 }
 

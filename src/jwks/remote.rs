@@ -114,6 +114,11 @@ impl RemoteJwks {
         }
     }
 
+    /// Whether the metadata of the issuer says where the keys are, rather than the configuration.
+    pub(crate) fn is_discovered(&self) -> bool {
+        matches!(self.inner.source, Source::Discovery(_))
+    }
+
     /// The keys as they are now, without waiting; `None` before the first success, and once they are older than
     /// `max_stale` (spec BCL-82). Near the end of their freshness this starts a refresh in the background.
     #[must_use]

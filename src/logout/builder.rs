@@ -31,6 +31,7 @@ pub struct LogoutBuilder<S, R = MemoryReplay> {
     hook: Option<SharedHook>,
     on_hook_failure: OnHookFailure,
     refuse_repetitions: bool,
+    stateless: bool,
     parking: Option<Parking>,
 }
 
@@ -43,6 +44,7 @@ impl<S> LogoutBuilder<S> {
             hook: None,
             on_hook_failure: OnHookFailure::default(),
             refuse_repetitions: false,
+            stateless: false,
             parking: Some(Parking::default()),
         }
     }
@@ -65,6 +67,7 @@ impl<S, R> LogoutBuilder<S, R> {
             hook: self.hook,
             on_hook_failure: self.on_hook_failure,
             refuse_repetitions: self.refuse_repetitions,
+            stateless: self.stateless,
             parking: self.parking,
         }
     }
@@ -90,6 +93,13 @@ impl<S, R> LogoutBuilder<S, R> {
         self
     }
 
+    /// Says that the sessions of this application are not in its store (signed cookies, JWTs): that a logout matches none is then
+    /// normal, and no warning. The default is `false`: a logout without a match nearly always means that logins are not registered.
+    pub const fn with_stateless_sessions(mut self, stateless: bool) -> Self {
+        self.stateless = stateless;
+        self
+    }
+
     /// Bounds the tokens that wait for the keys of their OP. The default is [`Parking::default`].
     pub fn with_parking(mut self, parking: Parking) -> Self {
         self.parking = Some(parking);
@@ -112,6 +122,7 @@ impl<S, R> LogoutBuilder<S, R> {
             hook: self.hook,
             on_hook_failure: self.on_hook_failure,
             refuse_repetitions: self.refuse_repetitions,
+            stateless: self.stateless,
             parking: self.parking.map(ParkingLot::new),
             without_sid: dashmap::DashSet::default(),
         }))
@@ -124,6 +135,7 @@ impl<S, R> fmt::Debug for LogoutBuilder<S, R> {
             .field("verifier", &self.verifier)
             .field("on_hook_failure", &self.on_hook_failure)
             .field("refuse_repetitions", &self.refuse_repetitions)
+            .field("stateless", &self.stateless)
             .field("parking", &self.parking)
             .finish_non_exhaustive()
     }

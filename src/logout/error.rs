@@ -7,20 +7,37 @@ use crate::refusal::Refusal;
 use crate::types::Issuer;
 
 /// Why a request was not carried out: the token's fault ([`Refusal`]) or ours.
+///
+/// Likely causes and what to do are on the page [`operation`](crate::guide::operation#our-own-inability) of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LogoutErrorKind {
     /// The token is not acceptable. Repeating it cannot help (BCL 2.6).
     Refused(Refusal),
     /// The keys of the OP cannot be had now, so the token can be neither accepted nor refused (spec BCL-76).
+    ///
+    /// Code: `keys_unavailable`.
+    #[doc(alias = "keys_unavailable")]
     KeysUnavailable,
     /// The session store failed, timed out or panicked (spec BCL-147). Some sessions may still be live.
+    ///
+    /// Code: `store_failure`.
+    #[doc(alias = "store_failure")]
     StoreFailure,
     /// The sessions are ended, but the application's hook failed (spec BCL-152).
+    ///
+    /// Code: `hook_failure`.
+    #[doc(alias = "hook_failure")]
     HookFailure,
     /// The request was not finished within the overall deadline (spec BCL-20).
+    ///
+    /// Code: `deadline`.
+    #[doc(alias = "deadline")]
     Deadline,
     /// Too many requests are in progress (spec BCL-21).
+    ///
+    /// Code: `overloaded`.
+    #[doc(alias = "overloaded")]
     Overloaded,
 }
 

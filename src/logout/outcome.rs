@@ -54,7 +54,7 @@ impl<S, R> Logout<S, R> {
         let matched = outcome != LogoutOutcome::Unmatched;
         measure::ended(ended, matched);
         tracing::info!(%iss, outcome = outcome.code(), sessions = ended, "logout");
-        if !matched {
+        if !matched && !self.0.stateless {
             tracing::warn!(
                 %iss,
                 reason = match request.target() {

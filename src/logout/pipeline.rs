@@ -36,6 +36,8 @@ pub(super) struct Inner<S, R> {
     pub(super) hook: Option<SharedHook>,
     pub(super) on_hook_failure: OnHookFailure,
     pub(super) refuse_repetitions: bool,
+    /// Sessions are not in the store: that none matches is no news.
+    pub(super) stateless: bool,
     pub(super) parking: Option<ParkingLot>,
     /// Issuers whose tokens were seen without any `sid`: each is reported once.
     pub(super) without_sid: DashSet<Issuer>,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::error::{LogoutError, LogoutErrorKind};
 use crate::clock::{Clock, SystemClock, UnixTime};
-use crate::jose::{Compact, Encryption, Form, Keys};
+use crate::jose::{Compact, Encryption, Form, Keys, Opened};
 use crate::jwks::{AfterMiss, KeysUnavailable, Miss, MissKind};
 use crate::provider::{Client, Provider, Providers};
 use crate::refusal::Refusal;
@@ -103,21 +103,19 @@ impl LogoutTokenVerifier {
     ) -> Result<LogoutToken, LogoutError> {
         let opened = match Form::of(token)? {
             Form::Signed => None,
-            Form::Encrypted => Some(self.open(token)?),
+            Form::Encrypted => {
+                let providers = self.providers.all();
+                let clients = providers.iter().flat_map(Provider::clients);
+                Some(Encryption::decrypt(token, clients.map(Client::encryption))?)
+            }
         };
-        let signed = opened.as_ref().map_or(token, |opened| &opened.signed);
+        let signed = opened.as_ref().map_or(token, Opened::signed);
         let compact = Compact::decode(signed)?;
         let parsed = ParsedToken::parse(&compact)?;
         let (provider, client) = self.choose(&parsed)?;
-        if let Some(opened) = &opened
-            && !opened.encryption.same_keys(client.encryption())
-        {
-            // Encrypted to one client and meant for another one.
-            return Err(refused(Refusal::DecryptionFailed, &provider));
-        }
         client
             .encryption()
-            .check(opened.is_some())
+            .check(opened.as_ref())
             .map_err(|refusal| refused(refusal, &provider))?;
         check_place(&client, place)
             .and_then(|()| parsed.check_header(client.algorithm(), client.policy()))
@@ -141,34 +139,6 @@ impl LogoutTokenVerifier {
             .map_err(|refusal| refused(refusal, &provider))
     }
 
-    /// Opens an encrypted token. Nothing in clear says whom it is for, so the keys of each client are tried; a set that has
-    /// no key of the token's `kid` and type is passed over at once.
-    fn open(&self, token: &str) -> Result<Opened, LogoutError> {
-        let mut tried: Vec<Encryption> = Vec::new();
-        let mut refusal = Refusal::Encrypted;
-        for provider in self.providers.all() {
-            for client in provider.clients() {
-                let encryption = client.encryption();
-                if !encryption.is_configured()
-                    || tried.iter().any(|other| other.same_keys(encryption))
-                {
-                    continue;
-                }
-                match encryption.decrypt(token) {
-                    Ok(signed) => {
-                        return Ok(Opened {
-                            signed,
-                            encryption: encryption.clone(),
-                        });
-                    }
-                    Err(failed) => refusal = failed,
-                }
-                tried.push(encryption.clone());
-            }
-        }
-        Err(refusal.into())
-    }
-
     /// The entry that the unverified `iss` and `aud` name, by exact comparison (spec BCL-42). An unknown issuer causes no
     /// fetch and no store call.
     fn choose(&self, parsed: &ParsedToken<'_>) -> Result<(Provider, Client), LogoutError> {
@@ -182,12 +152,6 @@ impl LogoutTokenVerifier {
             None => Err(refused(Refusal::WrongAudience, &provider)),
         }
     }
-}
-
-/// What was inside an encrypted token, and whose keys opened it.
-struct Opened {
-    signed: String,
-    encryption: Encryption,
 }
 
 fn refused(refusal: Refusal, provider: &Provider) -> LogoutError {

@@ -168,6 +168,7 @@ impl fmt::Debug for ProviderBuilder {
         f.debug_struct("ProviderBuilder")
             .field("issuer", &self.issuer)
             .field("clients", &self.clients)
+            .field("refresh", &self.refresh)
             .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::Provider;
 use crate::fetch::Fetcher;
-use crate::jwks::{KeysErrorKind, Metadata, fetch_metadata};
+use crate::jwks::{KeysErrorKind, Metadata, RemoteJwks, fetch_metadata};
 
 /// How bad a [`Finding`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,18 +100,31 @@ pub(super) async fn check(provider: &Provider, fetcher: Option<&Fetcher>) -> Rep
             Err(kind) => no_metadata(provider, kind, &mut report),
         },
     }
-    if provider
-        .clients()
-        .iter()
-        .any(|client| client.secret().is_none())
-        && let Err(error) = provider.ready().await
-    {
+    let by_key = || provider.clients().iter().filter(|it| it.secret().is_none());
+    if by_key().next().is_none() {
+        return report;
+    }
+    if let Err(error) = provider.ready().await {
         report.add(
             Severity::Problem,
             "keys_unavailable",
             format!("the keys of the OP cannot be loaded now ({}); every logout is answered 503 until they can", error.kind()),
             "see that this host can reach the OP's jwks_uri over https and that it serves a key set",
         );
+    }
+    if let Some(keys) = provider.keys().current(Instant::now()) {
+        for client in by_key().filter(|client| !keys.keys().has_key_for(client.algorithm())) {
+            report.add(
+                Severity::Problem,
+                "no_key_for_algorithm",
+                format!(
+                    "client {} expects {}, and the OP publishes no key that verifies it; its Logout Tokens will be refused",
+                    client.client_id(),
+                    client.algorithm()
+                ),
+                "configure the algorithm that is registered as id_token_signed_response_alg (with_algorithm), or see that the OP publishes its key",
+            );
+        }
     }
     report
 }
@@ -162,7 +176,10 @@ fn compare(provider: &Provider, metadata: &Metadata, report: &mut Report) {
             "nothing is broken; turn on session support at the OP for logouts of single sessions",
         );
     }
-    if let Err(kind) = metadata.keys_url() {
+    let discovered = provider
+        .remote_keys()
+        .is_some_and(RemoteJwks::is_discovered);
+    if discovered && let Err(kind) = metadata.keys_url() {
         report.add(
             Severity::Problem,
             "jwks_uri",

@@ -83,6 +83,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("client_id", &self.inner.client_id)
             .field("algorithm", &self.inner.algorithm)
+            .field("policy", &self.inner.policy)
             .finish_non_exhaustive()
     }
 }
@@ -145,7 +146,9 @@ impl ClientBuilder {
     /// [`dangerous_allow_unencrypted`](Self::dangerous_allow_unencrypted) or [`Profile::Keycloak`] says otherwise. Default: none,
     /// and an encrypted token is refused.
     ///
-    /// Give the keys a `kid`: a token that names none is tried with the keys of every client.
+    /// Clients may share their keys. Give each key a `kid` of its own: nothing in clear says which client a token is for, and
+    /// where more than 8 different keys could be meant it is refused
+    /// ([`Refusal::AmbiguousKey`](crate::refusal::Refusal::AmbiguousKey)).
     #[cfg(feature = "jwe")]
     #[must_use]
     pub fn with_decryption_keys(mut self, keys: DecryptionKeys) -> Self {
@@ -224,6 +227,8 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("client_id", &self.client_id)
             .field("algorithm", &self.algorithm)
+            .field("profile", &self.profile)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }

@@ -105,6 +105,7 @@ impl fmt::Debug for Provider {
         f.debug_struct("Provider")
             .field("issuer", &self.inner.issuer)
             .field("clients", &self.inner.clients)
+            .field("keys", &format_args!("{}", self.health()))
             .finish_non_exhaustive()
     }
 }

@@ -40,7 +40,10 @@ impl LogoutRegistration {
             return Err(ConfigError::new(FIELD, "has a fragment; remove it"));
         }
         let Ok(uri) = url.parse::<http::Uri>() else {
-            return Err(ConfigError::new(FIELD, "is not a URL"));
+            return Err(ConfigError::new(
+                FIELD,
+                "is not a URL; write https://host/path",
+            ));
         };
         if uri.host().is_none_or(str::is_empty) {
             return Err(ConfigError::new(
@@ -53,7 +56,12 @@ impl LogoutRegistration {
             Some("http") => tracing::warn!(
                 "the backchannel_logout_uri is plain http: tokens can be read on the way, and an OP takes it only for confidential clients"
             ),
-            _ => return Err(ConfigError::new(FIELD, "is not an https URL")),
+            _ => {
+                return Err(ConfigError::new(
+                    FIELD,
+                    "is not an https URL; write https://host/path",
+                ));
+            }
         }
         Ok(Self {
             backchannel_logout_uri: url,

@@ -1,6 +1,7 @@
 //! Stores chosen at run time: an object-safe twin of each port, and the ports implemented for it.
 
 use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,6 +25,44 @@ impl StoreError {
     #[must_use]
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(error.into())
+    }
+}
+
+/// A [`SessionRegistry`] chosen at run time. Cheap to clone; clones are the same store.
+///
+/// It is an `Arc<dyn DynSessionRegistry>` with a name, and better than the bare pointer where the store becomes part of a future: inside
+/// an `async` block the compiler refuses that one as "not general enough".
+///
+/// ```
+/// use tower_backchannel_logout::session::AnyRegistry;
+/// use tower_backchannel_logout::store::MemoryStore;
+///
+/// let store = AnyRegistry::new(MemoryStore::new());
+/// ```
+#[derive(Clone)]
+pub struct AnyRegistry(Arc<dyn DynSessionRegistry>);
+
+impl AnyRegistry {
+    /// Takes a store of any type.
+    #[must_use]
+    pub fn new(store: impl SessionRegistry) -> Self {
+        Self(Arc::new(store))
+    }
+
+    fn as_ref(&self) -> &dyn DynSessionRegistry {
+        &*self.0
+    }
+}
+
+impl From<Arc<dyn DynSessionRegistry>> for AnyRegistry {
+    fn from(store: Arc<dyn DynSessionRegistry>) -> Self {
+        Self(store)
+    }
+}
+
+impl fmt::Debug for AnyRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyRegistry")
     }
 }
 
@@ -182,11 +221,11 @@ macro_rules! forward_store {
             type Error = $error;
 
             async fn terminate(&self,
-                request: &LogoutRequest,) -> Result<Terminated, Self::Error> { (**self).$terminate(request).await }
+                request: &LogoutRequest,) -> Result<Terminated, Self::Error> { self.as_ref().$terminate(request).await }
 
             async fn forget(&self,
                 request: &LogoutRequest,
-                terminated: &Terminated,) -> Result<(), Self::Error> { (**self).$forget(request, terminated).await }
+                terminated: &Terminated,) -> Result<(), Self::Error> { self.as_ref().$forget(request, terminated).await }
         }
     };
 }
@@ -197,40 +236,40 @@ macro_rules! forward_registry {
         $unregister:ident, $is_logged_out:ident, $is_logged_out_now:ident, $ended:ident, $identity_ended:ident) => {
         impl<$($generics)*> SessionRegistry for $pointer {
             async fn register(&self,
-                session: NewSession,) -> Result<Registration, Self::Error> { (**self).$register(session).await }
+                session: NewSession,) -> Result<Registration, Self::Error> { self.as_ref().$register(session).await }
 
             async fn status(&self,
-                id: &SessionId,) -> Result<SessionStatus, Self::Error> { (**self).$status(id).await }
+                id: &SessionId,) -> Result<SessionStatus, Self::Error> { self.as_ref().$status(id).await }
 
-            fn status_now(&self, id: &SessionId) -> Option<SessionStatus> { (**self).$status_now(id) }
+            fn status_now(&self, id: &SessionId) -> Option<SessionStatus> { self.as_ref().$status_now(id) }
 
             async fn extend(&self,
                 id: &SessionId,
-                expires_at: UnixTime,) -> Result<bool, Self::Error> { (**self).$extend(id, expires_at).await }
+                expires_at: UnixTime,) -> Result<bool, Self::Error> { self.as_ref().$extend(id, expires_at).await }
 
             async fn rebind(&self,
                 old: &SessionId,
-                new: &SessionId,) -> Result<Rebinding, Self::Error> { (**self).$rebind(old, new).await }
+                new: &SessionId,) -> Result<Rebinding, Self::Error> { self.as_ref().$rebind(old, new).await }
 
             async fn unregister(&self,
-                id: &SessionId,) -> Result<bool, Self::Error> { (**self).$unregister(id).await }
+                id: &SessionId,) -> Result<bool, Self::Error> { self.as_ref().$unregister(id).await }
 
             async fn is_logged_out(&self,
-                identity: &SessionIdentity,) -> Result<bool, Self::Error> { (**self).$is_logged_out(identity).await }
+                identity: &SessionIdentity,) -> Result<bool, Self::Error> { self.as_ref().$is_logged_out(identity).await }
 
             fn is_logged_out_now(&self, identity: &SessionIdentity) -> Option<bool> {
-                (**self).$is_logged_out_now(identity)
+                self.as_ref().$is_logged_out_now(identity)
             }
 
             fn ended(&self, id: &SessionId) -> impl Future<Output = ()> + Send + 'static {
-                (**self).$ended(id)
+                self.as_ref().$ended(id)
             }
 
             fn identity_ended(
                 &self,
                 identity: &SessionIdentity,
             ) -> impl Future<Output = ()> + Send + 'static {
-                (**self).$identity_ended(identity)
+                self.as_ref().$identity_ended(identity)
             }
         }
     };
@@ -243,3 +282,6 @@ forward_store!([] Arc<dyn DynSessionStore>, StoreError, terminate_dyn, forget_dy
 forward_store!([] Arc<dyn DynSessionRegistry>, StoreError, terminate_dyn, forget_dyn);
 forward_registry!([] Arc<dyn DynSessionRegistry>, register_dyn, status_dyn, status_now_dyn, extend_dyn, rebind_dyn,
     unregister_dyn, is_logged_out_dyn, is_logged_out_now_dyn, ended_dyn, identity_ended_dyn);
+forward_store!([] AnyRegistry, StoreError, terminate_dyn, forget_dyn);
+forward_registry!([] AnyRegistry, register_dyn, status_dyn, status_now_dyn, extend_dyn, rebind_dyn, unregister_dyn,
+    is_logged_out_dyn, is_logged_out_now_dyn, ended_dyn, identity_ended_dyn);

@@ -46,10 +46,11 @@ impl SessionIdentity {
         }
     }
 
-    /// Adds the `sid` of the ID Token. Leave it out when the OP sends none.
+    /// Adds the `sid` of the ID Token: a [`Sid`], or an `Option` of one as the claims have it. The default is none, as at an OP
+    /// that does not name its sessions; a logout of one session then reaches this one by its `sub`, if the token has one.
     #[must_use]
-    pub fn with_sid(mut self, sid: Sid) -> Self {
-        self.sid = Some(sid);
+    pub fn with_sid(mut self, sid: impl Into<Option<Sid>>) -> Self {
+        self.sid = sid.into();
         self
     }
 

@@ -6,7 +6,7 @@
 //!    and moved when their id rotates.
 //! 3. A logout is a *mark*, not a delete: from the moment the mark is written, no session it reaches is live, and none
 //!    can be registered (spec BCL-148, 149). The rules are those of [`marks`], for every store the same.
-//! 4. A store chosen at run time is an `Arc<dyn DynSessionRegistry>`; it is a store again.
+//! 4. A store chosen at run time is an [`AnyRegistry`], or an `Arc<dyn DynSessionRegistry>`; both are stores again.
 
 pub(crate) mod cell;
 mod dynamic;
@@ -16,7 +16,7 @@ mod record;
 mod request;
 mod store;
 
-pub use dynamic::{DynSessionRegistry, DynSessionStore, StoreError};
+pub use dynamic::{AnyRegistry, DynSessionRegistry, DynSessionStore, StoreError};
 pub use identity::SessionIdentity;
 pub use record::{NewSession, Session};
 pub use request::{LogoutRequest, LogoutTarget};

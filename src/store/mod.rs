@@ -6,12 +6,10 @@ mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(test, feature = "redis", feature = "postgres", feature = "sqlite"))]
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the engines that use it are on their way"
-)]
+#[allow(dead_code, unused_imports, reason = "not every engine uses every part")]
 mod remote;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
 #[cfg(feature = "postgres")]
@@ -19,4 +17,8 @@ pub use postgres::{
     PostgresStore, PostgresStoreBuilder, PostgresStoreError, PostgresStoreErrorKind,
 };
 #[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use redis::{RedisStore, RedisStoreBuilder, RedisStoreError, RedisStoreErrorKind};
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub use sqlite::{SqliteStore, SqliteStoreBuilder, SqliteStoreError, SqliteStoreErrorKind};

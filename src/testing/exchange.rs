@@ -1,9 +1,12 @@
 //! One HTTP/1.1 request on a connection of its own.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body::Body;
+use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -25,9 +28,10 @@ pub enum ExchangeError {
 
 /// Sends a request with an absolute URI, and reads the whole answer. There is no time limit: one would fire at once in
 /// a paused runtime, which skips ahead whenever it waits for the network.
-pub(super) async fn exchange(
-    mut request: Request<Full<Bytes>>,
-) -> Result<Response<Bytes>, ExchangeError> {
+pub(super) async fn exchange<B>(mut request: Request<B>) -> Result<Response<Bytes>, ExchangeError>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
     let uri = request.uri().clone();
     let authority = uri.authority().ok_or(ExchangeError::Url)?;
     if uri.scheme_str() != Some("http") {

@@ -50,6 +50,10 @@ impl<'a> Claims<'a> {
     }
 }
 
+/// How many audiences a token may name. Each of them is held against each client before the signature is checked, so an
+/// array as long as a token can be is not even read to its end (spec BCL-173).
+const MAX_AUDIENCES: usize = 64;
+
 /// Who the token is for: a string or a non-empty array of strings (Core 2). Anything else is nobody.
 pub(super) enum Audience<'a> {
     Nobody,
@@ -65,10 +69,7 @@ impl<'a> Audience<'a> {
         if let Some(one) = aud.as_text() {
             return Self::One(one);
         }
-        let many: Option<Vec<_>> = aud
-            .as_array()
-            .and_then(|items| items.into_iter().map(Value::as_text).collect());
-        many.map_or(Self::Nobody, Self::Many)
+        aud.as_texts(MAX_AUDIENCES).map_or(Self::Nobody, Self::Many)
     }
 
     pub(super) fn as_slice(&self) -> &[Cow<'a, str>] {

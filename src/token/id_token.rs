@@ -19,7 +19,8 @@ pub enum IdTokenRefusal {
 
 /// Keeps a Logout Token from being taken as an ID Token at login: both are signed by the same key for the same audience.
 ///
-/// Call it in the login callback with the ID Token as it was received and the `nonce` that the authorization request sent.
+/// Call it in the login callback with the signed ID Token (where it was encrypted, what was inside) and the `nonce` that the
+/// authorization request sent.
 /// It does not replace the verification of the ID Token; it adds what generic libraries leave out, the refusal of `events`,
 /// and makes the `nonce` mandatory.
 ///

@@ -89,6 +89,24 @@ fn every_reason_has_its_row_and_every_row_its_reason() {
 }
 
 #[test]
+fn the_search_of_the_documentation_finds_each_reason_by_its_code() {
+    for path in [
+        "endpoint/response.rs",
+        "logout/error.rs",
+        "guard/rejection.rs",
+        "jwks/health.rs",
+        "fetch/bounded.rs",
+    ] {
+        let text = source(path);
+        for code in codes_of(path) {
+            // The refusals write theirs by macro.
+            let alias = format!("/// Code: `{code}`.\n    #[doc(alias = \"{code}\")]");
+            assert!(text.contains(&alias), "{path}: {code}");
+        }
+    }
+}
+
+#[test]
 fn every_finding_has_its_row() {
     let text = source("provider/check.rs");
     let (_, body) = text

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tower_backchannel_logout::fetch::{Fetch, FetchErrorKind, FetchLimits, HttpClient};
+use tower_backchannel_logout::fetch::{
+    BoxError, Fetch, FetchBody, FetchErrorKind, FetchLimits, HttpClient,
+};
 use tower_backchannel_logout::jwks::{KeysErrorKind, RefreshPolicy};
 use tower_backchannel_logout::provider::{Client, Provider};
 
@@ -14,10 +16,18 @@ fn client() -> HttpClient {
     HttpClient::new().unwrap()
 }
 
+/// Patient, so that a busy machine is not taken for a server that hangs.
 fn provider(url: String, fetch: impl Fetch) -> Provider {
-    let limits = FetchLimits::default()
-        .with_total(Duration::from_secs(2))
-        .with_read(Duration::from_millis(300));
+    with_limits(url, fetch, Duration::from_secs(60))
+}
+
+/// For servers that do hang.
+fn hasty(url: String) -> Provider {
+    with_limits(url, client(), Duration::from_millis(300))
+}
+
+fn with_limits(url: String, fetch: impl Fetch, limit: Duration) -> Provider {
+    let limits = FetchLimits::default().with_total(limit).with_read(limit);
     Provider::builder("https://op.example")
         .with_client(Client::builder("orders-web").build().unwrap())
         .with_jwks_uri(url)
@@ -30,11 +40,11 @@ fn provider(url: String, fetch: impl Fetch) -> Provider {
 /// What becomes of a provider whose OP answers like that, first without and then with keys at hand.
 async fn outcome(reply: Reply) -> FetchErrorKind {
     let wire = Wire::start(reply).await;
-    let error = provider(wire.url("/jwks"), client())
-        .ready()
-        .await
-        .unwrap_err();
-    match error.kind() {
+    failure(&provider(wire.url("/jwks"), client())).await
+}
+
+async fn failure(provider: &Provider) -> FetchErrorKind {
+    match provider.ready().await.unwrap_err().kind() {
         KeysErrorKind::Fetch(kind) => kind,
         other => panic!("{other:?}"),
     }
@@ -152,7 +162,47 @@ async fn a_body_that_ends_early_is_not_used() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up() {
     // BCL-83
-    assert_eq!(outcome(Reply::Hang).await, FetchErrorKind::Timeout);
+    let wire = Wire::start(Reply::Hang).await;
+    let provider = hasty(wire.url("/jwks"));
+    assert_eq!(failure(&provider).await, FetchErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_leaves_the_good_set_in_place() {
+    // BCL-79, BCL-83
+    let wire = Wire::start(Reply::Ok(KEYS.to_owned())).await;
+    let provider = hasty(wire.url("/jwks"));
+    // On a busy machine an attempt may be given up too.
+    while provider.ready().await.is_err() {}
+    wire.answer(Reply::Hang);
+    let keys = provider.remote_keys().unwrap();
+    assert!(keys.refresh().await.is_err());
+    assert!(keys.current().is_some_and(|keys| keys.len() == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_frames_without_bytes_is_given_up_in_time() {
+    // BCL-83: the shipped client cannot bring one, another may.
+    struct Empty;
+    impl Fetch for Empty {
+        async fn fetch(&self, _: http::Request<()>) -> Result<http::Response<FetchBody>, BoxError> {
+            let frames = tokio_stream::StreamExt::map(tokio_stream::iter(0_u64..), |_| {
+                Ok::<_, BoxError>(http_body::Frame::data(bytes::Bytes::new()))
+            });
+            let body = http_body_util::StreamBody::new(frames);
+            Ok(http::Response::new(FetchBody::new(body)))
+        }
+    }
+    // The runtime is never idle meanwhile, so its time goes on only if others have their turn too.
+    let time = tokio::spawn(async {
+        loop {
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+    });
+    let keys = provider("https://op.example/jwks".to_owned(), Empty);
+    let error = keys.ready().await.unwrap_err();
+    assert_eq!(error.kind(), KeysErrorKind::Fetch(FetchErrorKind::Timeout));
+    time.abort();
 }
 
 #[tokio::test]
@@ -181,7 +231,6 @@ async fn an_answer_that_is_not_a_good_set_leaves_the_good_one_in_place() {
         raw("HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n"),
         raw("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"keys\":["),
         Reply::Endless,
-        Reply::Hang,
     ] {
         wire.answer(reply.clone());
         assert!(keys.refresh().await.is_err(), "{reply:?}");

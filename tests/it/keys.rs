@@ -1,12 +1,15 @@
 //! Keys over time, over real sockets: a logout is not lost because the key endpoint rotates, hangs, lies or is down.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinSet;
 use tower_backchannel_logout::clock::{Clock, SystemClock};
+use tower_backchannel_logout::fetch::FetchLimits;
 use tower_backchannel_logout::jose::Algorithm;
 use tower_backchannel_logout::jwks::{KeysErrorKind, RefreshPolicy};
 use tower_backchannel_logout::logout::{Logout, LogoutErrorKind, LogoutTokenVerifier};
@@ -47,9 +50,19 @@ fn es256(issuer: &str) -> ProviderBuilder {
     Provider::builder(issuer).with_client(client.build().unwrap())
 }
 
+/// Waits as long as it takes, and saves up no attempts meanwhile: a busy machine changes nothing.
+fn patient() -> RefreshPolicy {
+    let minute = Duration::from_secs(60);
+    let limits = FetchLimits::default().with_total(minute).with_read(minute);
+    RefreshPolicy::default()
+        .with_wait(minute)
+        .with_cooldown(Duration::from_secs(3600))
+        .with_limits(limits)
+}
+
 impl World {
     async fn new(key: &SigningKey) -> Self {
-        Self::with(key, RefreshPolicy::default()).await
+        Self::with(key, patient()).await
     }
 
     async fn with(key: &SigningKey, refresh: RefreshPolicy) -> Self {
@@ -140,7 +153,8 @@ async fn a_rotation_under_load_refuses_no_token() {
 async fn ten_thousand_unknown_key_ids_stay_within_the_budget_and_a_known_key_is_served_meanwhile() {
     // BCL-75
     let key = key("known");
-    let world = Arc::new(World::new(&key).await);
+    let impatient = patient().with_wait(Duration::from_secs(1));
+    let world = Arc::new(World::with(&key, impatient).await);
     world.provider.ready().await.unwrap();
     world.wire.answer(Reply::Hang);
     let mut flood = JoinSet::new();
@@ -152,8 +166,9 @@ async fn ten_thousand_unknown_key_ids_stay_within_the_budget_and_a_known_key_is_
         tokio::task::yield_now().await;
     }
     let token = world.token(&key);
-    let known = tokio::time::timeout(Duration::from_secs(1), world.kind(&token)).await;
-    assert_eq!(known, Ok(Ok(())), "a known key never waits");
+    let mut known = pin!(world.kind(&token));
+    let once = std::future::poll_fn(|cx| Poll::Ready(known.as_mut().poll(cx))).await;
+    assert_eq!(once, Poll::Ready(Ok(())), "a known key never waits");
     while let Some(answer) = flood.join_next().await {
         assert_eq!(answer.unwrap(), Err(LogoutErrorKind::KeysUnavailable));
     }
@@ -260,7 +275,7 @@ async fn the_caller_that_triggered_a_refresh_disconnects_and_the_refresh_complet
     {
         let token = world.token(&new);
         let mut caller = Box::pin(world.verifier.verify(&token));
-        let once = std::future::poll_fn(|cx| std::task::Poll::Ready(caller.as_mut().poll(cx)));
+        let once = std::future::poll_fn(|cx| Poll::Ready(caller.as_mut().poll(cx)));
         assert!(once.await.is_pending());
     }
     while world.provider.health().keys < 2 {
@@ -330,7 +345,7 @@ async fn a_token_signed_by_a_key_of_another_issuer_is_refused() {
 
 #[tokio::test]
 async fn keys_in_the_header_of_a_token_are_neither_used_nor_fetched() {
-    // BCL-71
+    // BCL-57, BCL-71
     let (real, forged) = (key("k"), key("k"));
     let world = World::new(&real).await;
     let elsewhere = Wire::start(published(&[&forged])).await;
@@ -373,7 +388,25 @@ async fn keys_are_found_by_discovery_and_never_by_the_metadata_of_another_issuer
     let verifier = LogoutTokenVerifier::new(provider.clone());
     let token = mint(&wire.url("/t1"), &key).logout_token().sub("u").sign();
     assert_eq!(verdict(&verifier, &token).await, Ok(()));
-    serve("https://evil.example".to_owned());
+    // The keys have moved, and the metadata that says where is another issuer's.
+    let evil = json!({ "issuer": "https://evil.example", "jwks_uri": wire.url("/evil") });
+    let evil = evil.to_string();
+    wire.answer_by_path(move |path| match path {
+        "/t1/.well-known/openid-configuration" => Reply::Ok(evil.clone()),
+        _ => Reply::Raw("HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n".to_owned()),
+    });
+    let keys = provider.remote_keys().unwrap();
+    assert!(keys.refresh().await.is_err());
+    let heads = wire.heads();
+    let asked: Vec<_> = heads
+        .iter()
+        .filter_map(|head| head.split(' ').nth(1))
+        .collect();
+    assert_eq!(
+        asked[asked.len() - 2..],
+        ["/jwks", "/t1/.well-known/openid-configuration"],
+        "and its jwks_uri is not asked"
+    );
     assert_eq!(
         verdict(&verifier, &token).await,
         Ok(()),

@@ -4,6 +4,8 @@ mod architecture;
 mod conformance;
 mod corpus;
 mod docs;
+#[cfg(feature = "jwe")]
+mod encrypted;
 mod endpoint;
 mod examples;
 mod faults;
@@ -26,6 +28,7 @@ mod rig;
 mod secrets;
 mod shapes;
 mod soak;
+mod sockets;
 mod spans;
 mod store;
 mod tenants;

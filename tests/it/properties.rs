@@ -1,14 +1,22 @@
 //! No change of a valid token is accepted, whatever it is signed or encrypted with, and nothing makes the endpoint panic.
 
-use std::sync::OnceLock;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::StatusCode;
 use proptest::prelude::*;
+use tower_backchannel_logout::clock::{Clock, UnixTime};
 use tower_backchannel_logout::jose::{Algorithm, ClientSecret, JwkSet};
+use tower_backchannel_logout::logout::{Logout, LogoutTokenVerifier};
+use tower_backchannel_logout::replay::{ReplayKey, ReplayStore};
 use tower_backchannel_logout::testing::{TestClock, TokenMint};
 use tower_backchannel_logout::token::Expectation;
 
-use crate::rig::{CLIENT, ISSUER, NOW, Op, ScriptedStore, client_id, form_text, issuer, send};
+use crate::rig::{
+    Behaviour, CLIENT, ISSUER, NOW, Op, ScriptedStore, client_id, form_text, issuer, send,
+};
 
 const SECRET: &str = "a client secret of more than thirty-two bytes";
 
@@ -147,6 +155,82 @@ fn no_single_byte_of_a_valid_token_can_be_any_other() {
             }
         }
     }
+}
+
+/// Remembers what it was asked, and knows nothing.
+#[derive(Clone, Default)]
+struct Asked(Arc<AtomicUsize>);
+
+impl ReplayStore for Asked {
+    type Error = Infallible;
+
+    async fn seen(&self, _: &ReplayKey<'_>) -> Result<bool, Infallible> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(false)
+    }
+
+    async fn remember(&self, _: &ReplayKey<'_>, _: UnixTime) -> Result<(), Infallible> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_changed_byte_of_payload_or_signature_reaches_neither_store() {
+    // BCL-70
+    let op = Op::new();
+    let (store, replay) = (ScriptedStore::new([Behaviour::Answer]), Asked::default());
+    let logout = Logout::builder(store.clone(), [op.provider()])
+        .with_clock(op.clock.clone())
+        .with_replay_store(replay.clone())
+        .build();
+    let token = op.token().sid("s").sign();
+    for at in token.find('.').unwrap() + 1..token.len() {
+        let other = if token.as_bytes()[at] == b'A' {
+            b'B'
+        } else {
+            b'A'
+        };
+        let changed = Change::Replace(at, other).apply(&token);
+        assert!(logout.handle(&changed).await.is_err(), "byte {at}");
+    }
+    assert!(store.asked().is_empty());
+    assert_eq!(replay.0.load(Ordering::Relaxed), 0);
+    assert!(logout.handle(&token).await.is_ok());
+    assert_eq!(
+        (store.asked().len(), replay.0.load(Ordering::Relaxed)),
+        (1, 2)
+    );
+}
+
+/// A clock that goes a day ahead at each reading.
+#[derive(Clone, Default)]
+struct Restless(Arc<AtomicUsize>);
+
+impl Clock for Restless {
+    fn now(&self) -> UnixTime {
+        let days = self.0.fetch_add(1, Ordering::Relaxed);
+        let seconds = u64::try_from(days).unwrap() * 86_400;
+        NOW.saturating_add(Duration::from_secs(seconds))
+    }
+}
+
+#[tokio::test]
+async fn every_check_of_a_token_goes_by_one_reading_of_the_clock() {
+    // BCL-120
+    let op = Op::new();
+    let clock = Restless::default();
+    let verifier = LogoutTokenVerifier::new([op.provider()]).with_clock(clock.clone());
+    // Each of these is good at one moment, and at no other.
+    let token = op
+        .token()
+        .sid("s")
+        .issued_at(NOW.saturating_add(Duration::from_secs(60)));
+    let token = token
+        .claim("nbf", NOW.as_secs() + 60)
+        .claim("exp", NOW.as_secs() - 59);
+    assert!(verifier.verify(&token.sign()).await.is_ok());
+    assert_eq!(clock.0.load(Ordering::Relaxed), 1);
 }
 
 #[cfg(feature = "jwe")]

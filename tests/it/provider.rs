@@ -5,6 +5,10 @@ use tower_backchannel_logout::provider::{
     Client, LogoutRegistration, Profile, Provider, ProviderBuilder, Providers,
 };
 
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::secrets::recording;
+
 const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"411s40N_jMmVWje0P03GY53cBKU9NQ2LVHf16Jj041Y"}]}"#;
 
 fn client() -> Client {
@@ -232,8 +236,16 @@ fn the_logout_uri_is_absolute_without_fragment_and_keeps_its_query() {
 #[test]
 fn a_logout_uri_of_plain_http_is_taken_with_a_warning() {
     // BCL-36
-    let plain = LogoutRegistration::parse("http://rp.internal/logout").unwrap();
-    assert!(plain.is_plain_http());
+    let (log, _guard) = recording(LevelFilter::WARN);
+    let secure = LogoutRegistration::parse("HTTPS://rp.example/logout").unwrap();
+    assert!(!secure.is_plain_http());
+    assert_eq!(log.text(), "");
+    for plain in ["http://rp.internal/logout", "HTTP://rp.internal/logout"] {
+        let plain = LogoutRegistration::parse(plain).unwrap();
+        assert!(plain.is_plain_http());
+    }
+    let text = log.text();
+    assert_eq!(text.matches("plain http").count(), 2, "{text}");
 }
 
 #[test]
@@ -254,9 +266,25 @@ fn the_registration_serialises_to_its_two_members() {
 #[cfg(feature = "client")]
 mod check {
     use super::*;
+    use crate::rig::NOW;
     use crate::wire::{Reply, Wire};
     use serde_json::{Value, json};
+    use tower_backchannel_logout::logout::{LogoutErrorKind, LogoutTokenVerifier};
     use tower_backchannel_logout::provider::{Report, Severity};
+    use tower_backchannel_logout::refusal::Refusal;
+    use tower_backchannel_logout::testing::{TestClock, TokenMint};
+
+    /// An OP that has a key for every algorithm.
+    fn mint() -> &'static TokenMint {
+        static MINT: std::sync::OnceLock<TokenMint> = std::sync::OnceLock::new();
+        MINT.get_or_init(|| {
+            TokenMint::new("unused", "orders-web")
+                .with_clock(TestClock::new(NOW))
+                .with_client_secret(
+                    "a client secret of more than sixty-four bytes, which HS512 needs too",
+                )
+        })
+    }
 
     /// What the report says when the metadata has these members besides `issuer` and `jwks_uri`.
     async fn report(members: Value) -> Report {
@@ -264,17 +292,29 @@ mod check {
     }
 
     async fn report_for(client: Client, members: Value) -> Report {
+        let op = serve(members).await;
+        let provider = Provider::builder(op.url("")).with_client(client);
+        provider.build().unwrap().check().await
+    }
+
+    async fn serve(members: Value) -> Wire {
         let wire = Wire::start(Reply::Hang).await;
         let mut metadata = json!({ "issuer": wire.url(""), "jwks_uri": wire.url("/jwks") });
         for (name, value) in members.as_object().unwrap() {
             metadata[name] = value.clone();
         }
         wire.answer_by_path(move |path| match path {
-            "/jwks" => Reply::Ok(KEYS.to_owned()),
+            "/jwks" => Reply::Ok(mint().jwks_json()),
             _ => Reply::Ok(metadata.to_string()),
         });
-        let provider = Provider::builder(wire.url("")).with_client(client);
-        provider.build().unwrap().check().await
+        wire
+    }
+
+    fn with_static_keys(issuer: &str, keys: &str) -> Provider {
+        builder(issuer)
+            .with_static_keys(JwkSet::parse(keys.as_bytes()).unwrap())
+            .build()
+            .unwrap()
     }
 
     fn good() -> Value {
@@ -370,15 +410,136 @@ mod check {
     #[tokio::test]
     async fn a_jwks_uri_that_is_not_https_is_a_problem() {
         // BCL-33
-        let report = report(but("jwks_uri", json!("http://op.example/jwks"))).await;
-        assert!(report.has("jwks_uri") && report.has("keys_unavailable"));
-        assert!(!report.is_ok());
+        for bad in [json!("http://op.example/jwks"), Value::Null, json!("/jwks")] {
+            let report = report(but("jwks_uri", bad)).await;
+            assert!(report.has("jwks_uri") && report.has("keys_unavailable"));
+            assert!(!report.is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn where_the_keys_do_not_come_by_discovery_the_jwks_uri_does_not_matter() {
+        // BCL-33
+        let op = serve(but("jwks_uri", Value::Null)).await;
+        let given = with_static_keys(&op.url(""), &mint().jwks_json());
+        let at_a_url = builder(&op.url("")).with_jwks_uri(op.url("/jwks"));
+        for provider in [given, at_a_url.build().unwrap()] {
+            assert_eq!(provider.check().await.findings, []);
+        }
     }
 
     #[tokio::test]
     async fn an_op_without_metadata_is_only_a_note_when_the_keys_are_given() {
         let wire = Wire::start(Reply::Ok("{}".to_owned())).await;
-        let report = builder(&wire.url("")).build().unwrap().check().await;
-        assert!(report.has("no_metadata") && report.is_ok());
+        let given = with_static_keys(&wire.url(""), &mint().jwks_json());
+        let report = given.check().await;
+        let codes: Vec<_> = report
+            .findings
+            .iter()
+            .map(|it| (it.code, it.severity))
+            .collect();
+        assert_eq!(codes, [("no_metadata", Severity::Note)]);
+        assert!(report.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_op_whose_metadata_cannot_be_read_is_a_warning_when_its_keys_are_fetched() {
+        let op = serve(json!({ "issuer": 7 })).await;
+        let at_a_url = builder(&op.url("")).with_jwks_uri(op.url("/jwks"));
+        let report = at_a_url.build().unwrap().check().await;
+        let codes: Vec<_> = report
+            .findings
+            .iter()
+            .map(|it| (it.code, it.severity))
+            .collect();
+        assert_eq!(codes, [("no_metadata", Severity::Warning)]);
+    }
+
+    #[tokio::test]
+    async fn keys_that_cannot_verify_what_a_client_expects_are_a_problem() {
+        // BCL-38, BCL-72
+        let op = serve(good()).await;
+        let report = with_static_keys(&op.url(""), KEYS).check().await;
+        let codes: Vec<_> = report
+            .findings
+            .iter()
+            .map(|it| (it.code, it.severity))
+            .collect();
+        assert_eq!(codes, [("no_key_for_algorithm", Severity::Problem)]);
+        assert!(
+            report.to_string().contains("orders-web expects RS256"),
+            "{report}"
+        );
+        // A client with a secret needs no key.
+        let secret = ClientSecret::parse("x".repeat(32)).unwrap();
+        let by_secret = Client::builder("c")
+            .with_algorithm(Algorithm::Hs256)
+            .with_client_secret(secret);
+        let list = json!(["HS256"]);
+        let list = but("id_token_signing_alg_values_supported", list);
+        let report = report_for(by_secret.build().unwrap(), list).await;
+        assert_eq!(report.findings, []);
+    }
+
+    #[tokio::test]
+    async fn a_list_of_every_algorithm_there_is_widens_nothing() {
+        // BCL-38, BCL-39
+        let names = Algorithm::ALL.iter().map(|it| it.as_str());
+        let list: Vec<_> = ["none"].into_iter().chain(names).collect();
+        let op = serve(but("id_token_signing_alg_values_supported", json!(list))).await;
+        for expected in [Algorithm::Rs256, Algorithm::Es256] {
+            let client = Client::builder("orders-web").with_algorithm(expected);
+            let provider = Provider::builder(op.url(""))
+                .with_client(client.build().unwrap())
+                .build()
+                .unwrap();
+            assert_eq!(provider.check().await.findings, []);
+            let verifier = LogoutTokenVerifier::new(provider).with_clock(TestClock::new(NOW));
+            let verdict =
+                async |token: &str| verifier.verify(token).await.err().map(|it| it.kind());
+            let token = || mint().logout_token().issuer(op.url("")).sid("s");
+            for used in Algorithm::ALL.iter().filter(|used| **used != expected) {
+                let refused = Some(LogoutErrorKind::Refused(Refusal::AlgNotAllowed));
+                let token = token().alg(used.as_str()).sign();
+                assert_eq!(verdict(&token).await, refused, "{used}");
+            }
+            let unsigned = Some(LogoutErrorKind::Refused(Refusal::AlgNone));
+            assert_eq!(verdict(&token().alg_none().sign()).await, unsigned);
+            assert_eq!(verdict(&token().alg(expected.as_str()).sign()).await, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_empty_list_of_algorithms_offers_none_and_one_of_another_type_is_unknown() {
+        // BCL-39
+        const LIST: &str = "id_token_signing_alg_values_supported";
+        assert!(
+            report(but(LIST, json!([])))
+                .await
+                .has("algorithm_not_offered")
+        );
+        for unknown in [json!("RS256"), json!({}), json!(7)] {
+            let report = report(but(LIST, unknown)).await;
+            assert!(report.has("algorithms_unknown") && report.is_ok());
+        }
+        assert!(
+            report(but(LIST, json!(["rs256", "RS256 "])))
+                .await
+                .has("algorithm_not_offered")
+        );
+    }
+
+    #[tokio::test]
+    async fn metadata_of_another_issuer_is_logged_with_its_reason() {
+        // BCL-32
+        let op = serve(but("issuer", json!("https://other.example"))).await;
+        let provider = Provider::builder(op.url("")).with_client(client());
+        let (log, _guard) = recording(LevelFilter::WARN);
+        assert!(provider.build().unwrap().ready().await.is_err());
+        let text = log.text();
+        assert!(
+            text.contains("wrong_issuer") && text.contains(&op.url("")),
+            "{text}"
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::json;
+use tower_backchannel_logout::logout::{Logout, LogoutOutcome};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -132,6 +133,28 @@ async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
 }
 
 #[tokio::test]
+async fn a_sub_that_is_not_that_of_the_session_is_a_warning_without_names() {
+    // BCL-142
+    let (log, _guard) = recording(LevelFilter::WARN);
+    let op = Op::new();
+    let store = op.store();
+    let endpoint = op.endpoint(store.clone());
+    let warning = "the sub of a logout token is not that of the session its sid names";
+    for (sub, warns) in [("pairwise", false), (MARKER, true)] {
+        sign_in(&store, sub, "pairwise", Some(sub), NOW).await;
+        let token = op.token().sub(sub).sid(sub).sign();
+        assert_eq!(send(&endpoint, form(&token)).await.status(), StatusCode::OK);
+        assert!(!crate::rig::is_live(&store, sub).await);
+        assert_eq!(log.text().contains(warning), warns, "{}", log.text());
+    }
+    let text = log.text();
+    assert!(
+        !text.contains(MARKER) && !text.contains("pairwise"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_failure_is_logged_with_its_source_and_without_secrets() {
     // BCL-147, BCL-170
     let (log, _guard) = recording(LevelFilter::DEBUG);
@@ -205,6 +228,20 @@ async fn a_logout_that_matched_nothing_and_an_issuer_without_sid_are_reported() 
         1,
         "once for each issuer: {text}"
     );
+}
+
+#[tokio::test]
+async fn that_nothing_matches_is_no_warning_where_sessions_are_stateless() {
+    let (log, _guard) = recording(LevelFilter::WARN);
+    let op = Op::new();
+    let logout = Logout::builder(op.store(), [op.provider()])
+        .with_clock(op.clock.clone())
+        .with_stateless_sessions(true)
+        .build();
+    let token = op.token().sub("alice").sid("s1").sign();
+    let outcome = logout.handle(&token).await.unwrap();
+    assert_eq!(outcome, LogoutOutcome::Unmatched);
+    assert_eq!(log.text(), "");
 }
 
 #[tokio::test]

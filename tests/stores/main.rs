@@ -7,7 +7,11 @@ mod proxy;
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
 
+#[cfg(all(unix, feature = "client"))]
+mod apps;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;

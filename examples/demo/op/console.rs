@@ -56,8 +56,23 @@ pub(super) async fn console(AppState(op): AppState<Arc<Op>>) -> Response<String>
             fill(APPLICATION, &parts)
         })
         .collect();
+    let names: Vec<String> = op
+        .clients
+        .iter()
+        .map(|client| {
+            let parts = [
+                ("name", Part::Text(&client.name)),
+                ("url", Part::Text(&client.url)),
+            ];
+            fill(
+                "<a href=\"{{url}}\" target=\"_blank\" rel=\"noopener\">{{name}}</a>",
+                &parts,
+            )
+        })
+        .collect();
     let curl = format!("curl -X DELETE {}{}", op.issuer, clear_path(&ACCOUNTS[0]));
     let parts = [
+        ("names", Part::Html(&names.join(" and "))),
         ("customers", Part::Html(&customers)),
         ("applications", Part::Html(&applications)),
         ("deliveries", Part::Html(&deliveries(&op))),
@@ -200,7 +215,7 @@ fn session_item(op: &Op, session: &Session) -> String {
 fn deliveries(op: &Op) -> String {
     let rows: String = op.read(|state| state.deliveries.iter().map(delivery_row).collect());
     match rows.as_str() {
-        "" => "<tr><td colspan=\"5\" class=\"none\">Nothing was delivered yet</td></tr>".to_owned(),
+        "" => "<tr role=\"row\"><td role=\"cell\" colspan=\"5\" class=\"none\">Nothing was delivered yet</td></tr>".to_owned(),
         _ => rows,
     }
 }

@@ -56,12 +56,10 @@ pub(crate) struct Op {
 impl Op {
     pub(crate) fn new(issuer: String, clients: Vec<Client>, shutdown: Shutdown) -> Arc<Self> {
         let links = clients.iter().map(|c| (c.name.clone(), c.url.clone()));
-        let brand = Brand {
-            name: "Northgate ID".to_owned(),
-            tagline: "The provider of this demo".to_owned(),
-            hue: 262,
-            links: links.collect(),
-        };
+        let mut brand = Brand::new("Northgate ID", "The provider of this demo", 262);
+        brand.sign =
+            "<path d='M4.5 20.5v-9a7.5 7.5 0 0 1 15 0v9M9 20.5v-8.8a3 3 0 0 1 6 0v8.8M3 20.5h18'/>";
+        brand.links = links.collect();
         Arc::new(Self {
             issuer,
             brand,

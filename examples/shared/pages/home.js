@@ -13,6 +13,8 @@
     app.dataset.state = "out";
     inside.hidden = true;
     outside.hidden = false;
+    document.getElementById("ended").hidden = false;
+    document.getElementById("nobody").textContent = "You are signed out";
     document.getElementById("why").textContent = `Your provider ended this session at ${time}.`;
     document.getElementById("news").textContent = "You have been signed out by your provider.";
     document.title = `Signed out \u00b7 ${document.title}`;

@@ -1,6 +1,7 @@
 //! Private JWKs (RFC 7517, RFC 7518 6, RFC 8037) as keys of the crypto library.
 
 use aws_lc_rs::agreement;
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,6 +53,8 @@ pub(super) struct PrivateKey {
     /// The only algorithm that the key may be used with, when the JWK names one (RFC 7517 4.4).
     algorithm: Option<KeyManagement>,
     pub(super) material: Material,
+    /// Of what the key is by, its modulus, its public point or its bytes, so that one key of several clients is tried once.
+    pub(super) fingerprint: Digest,
 }
 
 pub(super) enum Material {
@@ -79,6 +82,7 @@ impl PrivateKey {
         Self {
             kid: None,
             algorithm: None,
+            fingerprint: digest(&SHA256, &octets),
             material: Material::Octets(octets),
         }
     }
@@ -94,7 +98,7 @@ impl PrivateKey {
             return Ok(None);
         }
         let curve = Curve::parse(&raw.kty, raw.crv.as_deref().unwrap_or_default());
-        let material = match (raw.kty.as_str(), curve) {
+        let (material, fingerprint) = match (raw.kty.as_str(), curve) {
             ("RSA", _) => raw.rsa()?,
             ("oct", _) => raw.octets()?,
             (_, Some(curve)) => raw.agreement(curve)?,
@@ -105,7 +109,13 @@ impl PrivateKey {
             kid: raw.kid.as_deref().map(Into::into),
             algorithm,
             material,
+            fingerprint,
         }))
+    }
+
+    /// Whether both are one key, whatever they are called.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.fingerprint.as_ref() == other.fingerprint.as_ref()
     }
 
     /// Whether a token with this algorithm can be for this key.
@@ -153,7 +163,7 @@ impl RawKey {
             })
     }
 
-    fn rsa(&self) -> Result<Material, ConfigError> {
+    fn rsa(&self) -> Result<(Material, Digest), ConfigError> {
         if self.oth.is_some() {
             return Err(problem("holds an RSA key of more than two primes"));
         }
@@ -181,13 +191,13 @@ impl RawKey {
         PrivateDecryptingKey::from_pkcs8(&pkcs8)
             .ok()
             .and_then(|key| OaepPrivateDecryptingKey::new(key).ok())
-            .map(Material::Rsa)
+            .map(|key| (Material::Rsa(key), digest(&SHA256, &n)))
             .ok_or_else(|| {
                 problem("holds an RSA key whose numbers do not fit together, or not of 2048 to 8192 bits")
             })
     }
 
-    fn agreement(&self, curve: Curve) -> Result<Material, ConfigError> {
+    fn agreement(&self, curve: Curve) -> Result<(Material, Digest), ConfigError> {
         let algorithm = match curve {
             Curve::P256 => &agreement::ECDH_P256,
             Curve::P384 => &agreement::ECDH_P384,
@@ -206,7 +216,7 @@ impl RawKey {
         let stated = curve.public_key(&x, y.as_deref());
         match (key, own, stated) {
             (Some(key), Some(own), Some(stated)) if own.as_ref() == stated => {
-                Ok(Material::Agreement { curve, key })
+                Ok((Material::Agreement { curve, key }, digest(&SHA256, &stated)))
             }
             _ => Err(problem(
                 "holds an elliptic curve key whose d, x and y do not fit together or have a wrong length",
@@ -214,14 +224,15 @@ impl RawKey {
         }
     }
 
-    fn octets(&self) -> Result<Material, ConfigError> {
+    fn octets(&self) -> Result<(Material, Digest), ConfigError> {
         let octets = secret(self.k.as_ref())?;
         let lengths = ContentEncryption::DEFAULT
             .iter()
             .map(|encryption| encryption.key_len());
         // 24 bytes are for A192KW alone.
         if lengths.chain([24]).any(|length| length == octets.len()) {
-            Ok(Material::Octets(octets))
+            let fingerprint = digest(&SHA256, &octets);
+            Ok((Material::Octets(octets), fingerprint))
         } else {
             Err(problem(
                 "holds a symmetric key that is not of 16, 24, 32 or 64 bytes",

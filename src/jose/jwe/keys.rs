@@ -11,7 +11,7 @@ use super::header::Header;
 use super::jwk::{self, PrivateKey};
 use crate::config::ConfigError;
 
-/// How many keys a token without a usable `kid` is tried with at most (spec BCL-74 for signatures).
+/// How many keys one token is tried with at most (spec BCL-74 for signatures).
 pub(super) const MAX_CANDIDATES: usize = 8;
 
 /// The shortest client secret that keys are derived from, in bytes (Core 16.19).
@@ -45,11 +45,6 @@ pub struct DecryptionKeys {
 }
 
 impl DecryptionKeys {
-    /// Whether this is a clone of the other one.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.keys, &other.keys)
-    }
-
     /// Takes a private JWK set with the default algorithms.
     ///
     /// # Errors
@@ -65,22 +60,18 @@ impl DecryptionKeys {
         DecryptionKeysBuilder::default()
     }
 
-    pub(super) fn allows_algorithm(&self, algorithm: KeyManagement) -> bool {
-        self.algorithms.contains(&algorithm)
-    }
-
-    pub(super) fn allows_encryption(&self, encryption: ContentEncryption) -> bool {
-        self.encryptions.contains(&encryption)
+    /// Whether both algorithms of the header are in the lists.
+    pub(super) fn allows(&self, header: &Header) -> bool {
+        self.algorithms.contains(&header.algorithm) && self.encryptions.contains(&header.encryption)
     }
 
     /// The keys that a token with this header can be for: with a `kid` those of exactly this name, without one all that
-    /// fit, at most [`MAX_CANDIDATES`] either way.
+    /// fit. For an allowed algorithm that is at most [`MAX_CANDIDATES`], or the set was refused.
     pub(super) fn candidates(&self, header: &Header) -> impl Iterator<Item = &PrivateKey> {
         self.keys
             .iter()
             .filter(|key| key.fits_header(header))
             .filter(|key| header.kid.is_none() || key.kid.as_deref() == header.kid.as_deref())
-            .take(MAX_CANDIDATES)
     }
 }
 

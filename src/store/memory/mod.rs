@@ -80,7 +80,7 @@ pub struct MemoryStoreBuilder {
 #[non_exhaustive]
 pub enum MemoryStoreError {
     /// It holds as many sessions as it may; the login cannot be recorded and must not be taken.
-    #[error("the session store is full")]
+    #[error("the session store is full; raise with_max_sessions or let sessions expire sooner")]
     Full,
 }
 

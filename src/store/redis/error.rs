@@ -85,6 +85,13 @@ fn kind_of(error: &RedisError) -> RedisStoreErrorKind {
             Some("MISCONF" | "NOREPLICAS") => Kind::ReadOnly,
             Some("NOAUTH" | "WRONGPASS") => Kind::Denied,
             Some("BUSY") => Kind::NotReady,
+            // A long question of somebody who is not known is not even read.
+            _ if error
+                .detail()
+                .is_some_and(|detail| detail.contains("unauthenticated")) =>
+            {
+                Kind::Denied
+            }
             _ => Kind::Unexpected,
         },
     }

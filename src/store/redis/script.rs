@@ -4,6 +4,11 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script as Hashed};
 
+/// The first line of a script that writes: where nothing can be written, on a replica or without memory, it does not begin.
+const WRITES: &str = "#!lua\n";
+/// The same for one that makes room.
+const MAKES_ROOM: &str = "#!lua flags=allow-oom\n";
+const NO_REPLICA: &str = include_str!("lua/no_replica.lua");
 const RULES: &str = include_str!("lua/rules.lua");
 const RECORDS: &str = include_str!("lua/records.lua");
 const SETS: &str = include_str!("lua/sets.lua");
@@ -24,16 +29,16 @@ macro_rules! scripts {
 }
 
 scripts! {
-    LOOK = [RULES, RECORDS, include_str!("lua/look.lua")];
-    MARKED = [RULES, RECORDS, include_str!("lua/marked.lua")];
-    NEWS = [RULES, include_str!("lua/news.lua")];
-    REPORT = [RULES, RECORDS, include_str!("lua/report.lua")];
-    REGISTER = [RULES, RECORDS, SETS, include_str!("lua/register.lua")];
-    TERMINATE = [RULES, RECORDS, SETS, include_str!("lua/terminate.lua")];
-    FORGET = [RULES, RECORDS, SETS, include_str!("lua/forget.lua")];
-    EXTEND = [RULES, RECORDS, SETS, include_str!("lua/extend.lua")];
-    UNREGISTER = [RULES, RECORDS, SETS, include_str!("lua/unregister.lua")];
-    REBIND = [RULES, RECORDS, SETS, include_str!("lua/rebind.lua")];
+    LOOK = [NO_REPLICA, RULES, RECORDS, include_str!("lua/look.lua")];
+    MARKED = [NO_REPLICA, RULES, RECORDS, include_str!("lua/marked.lua")];
+    REPORT = [NO_REPLICA, RULES, RECORDS, include_str!("lua/report.lua")];
+    NEWS = [NO_REPLICA, RULES, include_str!("lua/news.lua")];
+    REGISTER = [WRITES, RULES, RECORDS, SETS, include_str!("lua/register.lua")];
+    TERMINATE = [WRITES, RULES, RECORDS, SETS, include_str!("lua/terminate.lua")];
+    EXTEND = [WRITES, RULES, RECORDS, SETS, include_str!("lua/extend.lua")];
+    REBIND = [WRITES, RULES, RECORDS, SETS, include_str!("lua/rebind.lua")];
+    FORGET = [MAKES_ROOM, RULES, RECORDS, SETS, include_str!("lua/forget.lua")];
+    UNREGISTER = [MAKES_ROOM, RULES, RECORDS, SETS, include_str!("lua/unregister.lua")];
 }
 
 impl Script {

@@ -21,8 +21,11 @@ use crate::clock::Clock;
 /// How long one reading of the log may take.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
-/// The longest pause between two attempts while the store is away.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause between two readings while the store is away: how late an end may be that the store tells once it is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause between two attempts to listen: the log makes up for it.
+const LONGEST_DEAFNESS: Duration = Duration::from_secs(5);
 
 /// A channel that held this long was a good one: the next attempt need not wait.
 const HELD: Duration = Duration::from_secs(10);
@@ -161,7 +164,7 @@ async fn read<E: Engine>(
 
 /// Listens to the channel, and listens again when it breaks.
 async fn listen<E: Engine>(node: Weak<Node<E>>, engine: Arc<E>, again: Arc<Notify>) {
-    let mut pauses = Backoff::new(Duration::from_millis(50), LONGEST_PAUSE);
+    let mut pauses = Backoff::new(Duration::from_millis(50), LONGEST_DEAFNESS);
     loop {
         let began = Instant::now();
         match engine.listen().await {

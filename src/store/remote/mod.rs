@@ -36,7 +36,7 @@ use crate::session::{
     LogoutRequest, NewSession, Rebinding, Registration, Session, SessionIdentity, SessionRegistry,
     SessionStatus, SessionStore, Terminated,
 };
-use crate::types::SessionId;
+use crate::types::{SessionId, Subject};
 use node::{Node, identity_tags, session_tags};
 use recent::Moment;
 
@@ -54,6 +54,12 @@ impl<E: Engine> Remote<E> {
     pub(crate) fn new(engine: E, options: RemoteOptions) -> Result<Self, ConfigError> {
         options.check()?;
         Ok(Self(Arc::new(Node::new(engine, options))))
+    }
+
+    /// With the options nobody has changed, which are fine.
+    #[allow(dead_code, reason = "not every engine has a short cut")]
+    pub(crate) fn with_defaults(engine: E) -> Self {
+        Self(Arc::new(Node::new(engine, RemoteOptions::default())))
     }
 
     pub(crate) fn engine(&self) -> &E {
@@ -89,6 +95,16 @@ impl<E: Engine> SessionStore for Remote<E> {
     async fn terminate(&self, request: &LogoutRequest) -> Result<Terminated, E::Error> {
         let terminated = self.0.engine.terminate(request, self.0.now()).await;
         self.did(&Notice::of_logout(request));
+        if terminated
+            .as_ref()
+            .is_ok_and(|ended| is_odd(request, ended))
+        {
+            // BCL-142: ended all the same.
+            tracing::warn!(
+                iss = %request.issuer(),
+                "the sub of a logout token is not that of the session its sid names"
+            );
+        }
         terminated
     }
 
@@ -103,6 +119,18 @@ impl<E: Engine> SessionStore for Remote<E> {
         let now = self.0.now();
         self.0.engine.forget(request, terminated, now).await
     }
+}
+
+/// Whether the `sid` reached a session of somebody else than the token says, or sessions of several.
+fn is_odd(request: &LogoutRequest, terminated: &Terminated) -> bool {
+    let with_sid = terminated.sessions.iter();
+    let with_sid = with_sid.filter_map(|ended| ended.session.as_ref());
+    let mut subjects = with_sid
+        .filter(|session| session.sid().is_some())
+        .map(Session::subject);
+    let named = request.target().subject().map(Subject::as_str);
+    let sub = named.or_else(|| subjects.next());
+    request.target().sid().is_some() && subjects.any(|subject| Some(subject) != sub)
 }
 
 impl<E: Engine> SessionRegistry for Remote<E> {

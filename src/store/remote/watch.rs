@@ -93,7 +93,7 @@ impl<E: Engine> Waiting<E> {
                     }
                     self.move_to(id);
                     hops = hops.saturating_add(1);
-                    if hops % HOPS == 0 {
+                    if hops.is_multiple_of(HOPS) {
                         pause(&mut self.watches, pauses.pause()).await;
                     }
                 }
@@ -253,9 +253,11 @@ async fn pause(watches: &mut [Watch], longest: Duration) -> bool {
 
 /// Polls every watch, so that one wake-up under several names is one.
 fn woken(watches: &mut [Watch], cx: &mut std::task::Context<'_>) -> bool {
-    watches.iter_mut().fold(false, |any, watch| {
-        pin!(watch.woken()).poll(cx).is_ready() || any
-    })
+    let mut any = false;
+    for watch in watches {
+        any |= pin!(watch.woken()).poll(cx).is_ready();
+    }
+    any
 }
 
 async fn is_ready(mut future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {

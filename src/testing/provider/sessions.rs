@@ -165,7 +165,7 @@ impl FakeProvider {
     }
 
     /// As [`end_session`](Self::end_session), but the signed tokens are handed over instead of delivered: send them
-    /// late, twice, or in another order.
+    /// late, twice, in another order, or [slowly](PendingLogout::send_slowly).
     #[must_use]
     pub fn prepare_end_session(&self, sid: &str) -> Vec<PendingLogout> {
         self.shared.end_sid(sid)

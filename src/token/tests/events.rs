@@ -79,6 +79,8 @@ fn unknown_claims_are_ignored() {
         "toe",
         "txn",
         "cause",
+        "logout_reason",
+        "auditTrackingId",
         "",
     ] {
         assert_eq!(op.with(name, json!({"sub": "z"})), None, "{name}");

@@ -1,6 +1,7 @@
 //! The claims of a Logout Token, rule by rule.
 
 mod events;
+mod forms;
 mod order;
 mod target;
 mod times;
@@ -23,6 +24,11 @@ fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+fn published(key: &Ed25519KeyPair) -> String {
+    let x = b64(key.public_key());
+    format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}]}}"#)
+}
+
 struct Op {
     key: Ed25519KeyPair,
     expectation: Expectation,
@@ -31,13 +37,11 @@ struct Op {
 impl Op {
     fn new(policy: TokenPolicy) -> Self {
         let key = Ed25519KeyPair::generate().unwrap();
-        let x = b64(key.public_key());
-        let keys = format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}]}}"#);
         let expectation = Expectation::signed_with(
             Issuer::parse("https://op.example").unwrap(),
             ClientId::parse("orders-web").unwrap(),
             Algorithm::EdDsa,
-            JwkSet::parse(keys.as_bytes()).unwrap(),
+            JwkSet::parse(published(&key).as_bytes()).unwrap(),
         )
         .unwrap()
         .with_policy(policy);

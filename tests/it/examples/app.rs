@@ -53,9 +53,14 @@ pub(super) struct App {
 
 impl App {
     pub(super) async fn start(name: &str, issuer: &str) -> Self {
+        Self::start_with(name, issuer, &[]).await
+    }
+
+    pub(super) async fn start_with(name: &str, issuer: &str, options: &[&str]) -> Self {
         let mut process = example(name)
             .args(["--issuer", issuer, "--client-id", CLIENT])
             .args(["--client-secret", SECRET, "--listen", "127.0.0.1:0"])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -161,11 +161,18 @@ async fn sigterm_ends_open_events_and_the_process_with_0() {
 #[tokio::test]
 async fn a_store_that_is_not_built_in_is_said_at_start() {
     for name in APPS {
-        for (store, feature) in [
-            ("redis://127.0.0.1", "redis"),
-            ("postgres://127.0.0.1/x", "postgres"),
-            ("sqlite:x.db", "sqlite"),
+        for (store, feature, built_in) in [
+            ("redis://127.0.0.1", "redis", cfg!(feature = "redis")),
+            (
+                "postgres://127.0.0.1/x",
+                "postgres",
+                cfg!(feature = "postgres"),
+            ),
+            ("sqlite:x.db", "sqlite", cfg!(feature = "sqlite")),
         ] {
+            if built_in {
+                continue;
+            }
             let mut command = example(name);
             command.args(["--issuer", "http://127.0.0.1:1", "--client-id", CLIENT]);
             command.args(["--listen", "127.0.0.1:0", "--store", store]);
@@ -178,6 +185,77 @@ async fn a_store_that_is_not_built_in_is_said_at_start() {
             );
         }
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn help_is_no_failure_and_a_flag_that_nobody_knows_is_2() {
+    for name in ["axum_app", "hyper_app", "demo", "vectors"] {
+        let mut command = example(name);
+        command.arg("--help");
+        let help = output(command).await;
+        assert_eq!(help.status.code(), Some(0), "{name}");
+        assert!(text(&help.stdout).starts_with("usage: "), "{name}");
+
+        let mut command = example(name);
+        command.arg("--no-such-flag");
+        let unknown = output(command).await;
+        assert_eq!(unknown.status.code(), Some(2), "{name}");
+        let said = text(&unknown.stderr);
+        assert!(said.contains("unknown argument --no-such-flag"), "{said}");
+        assert!(said.contains("usage: "), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_says_in_one_line_what_keeps_it_from_starting() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    for name in APPS {
+        for (flag, value, said) in [
+            ("--listen", listen.as_str(), format!("--listen {listen}: ")),
+            ("--alg", "none", "algorithm is none".to_owned()),
+            ("--alg", "RS257", "algorithm is not one of".to_owned()),
+            ("--public-url", "nowhere", "--public-url".to_owned()),
+        ] {
+            let mut command = example(name);
+            command.args(["--issuer", "http://127.0.0.1:1", "--client-id", CLIENT]);
+            command.args(["--listen", "127.0.0.1:0", flag, value]);
+            let failed = output(command).await;
+            assert_eq!(failed.status.code(), Some(1), "{name} {flag}");
+            let lines = text(&failed.stderr);
+            assert_eq!(lines.lines().count(), 1, "{lines}");
+            assert!(lines.starts_with(&format!("{name}: {said}")), "{lines}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_vectors_tell_each_case_that_differs_and_the_count() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/times.json");
+    let mut command = example("vectors");
+    command.arg(file);
+    let same = output(command).await;
+    assert_eq!(same.status.code(), Some(0));
+    assert!(text(&same.stdout).starts_with("86 cases judged, 0 different"));
+
+    let mut cases: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    cases["cases"][0]["expect"] = serde_json::json!({"result": "refuse", "reason": "expired"});
+    let changed = std::env::temp_dir().join(format!("vectors-{}.json", std::process::id()));
+    std::fs::write(&changed, cases.to_string()).unwrap();
+    let mut command = example("vectors");
+    command.arg(&changed);
+    let different = output(command).await;
+    std::fs::remove_file(&changed).unwrap();
+    assert_eq!(different.status.code(), Some(1));
+    let said = text(&different.stdout);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].contains(cases["cases"][0]["id"].as_str().unwrap()));
+    assert!(lines[1].starts_with("86 cases judged, 1 different"));
 }
 
 #[tokio::test]

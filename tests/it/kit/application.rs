@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tower_backchannel_logout::clock::{Clock, SystemClock};
-use tower_backchannel_logout::endpoint::LogoutService;
+use tower_backchannel_logout::endpoint::{EndpointConfig, LogoutService};
 use tower_backchannel_logout::logout::Logout;
 use tower_backchannel_logout::provider::{Client, Provider};
 use tower_backchannel_logout::session::{
@@ -19,13 +19,18 @@ const ID: &str = ClientRegistration::DEFAULT_ID;
 
 /// Starts the endpoint, and registers its URL at the provider.
 async fn application(op: &FakeProvider) -> (MemoryStore, String) {
+    configured(op, EndpointConfig::default()).await
+}
+
+async fn configured(op: &FakeProvider, config: EndpointConfig) -> (MemoryStore, String) {
     let client = Client::builder(ID).build().unwrap();
     let provider = Provider::builder(op.issuer())
         .with_client(client)
         .build()
         .unwrap();
     let store = MemoryStore::new();
-    let service = LogoutService::new(Logout::builder(store.clone(), [provider]).build());
+    let logout = Logout::builder(store.clone(), [provider]).build();
+    let service = LogoutService::with_config(logout, config);
     let router = Router::new().route_service("/backchannel-logout", service);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!(
@@ -75,6 +80,22 @@ async fn ending_one_session_at_the_provider_ends_that_one_in_the_application() {
     op.rotate_keys();
     assert_eq!(op.end_all_sessions_of("alice").await[0].status(), Some(200));
     assert!(!is_live(&store, &on_laptop).await);
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_too_slow_is_refused_and_can_be_repeated() {
+    // BCL-07
+    let op = FakeProvider::start().await;
+    let impatient = EndpointConfig::default().with_body_timeout(Duration::from_millis(20));
+    let (store, _) = configured(&op, impatient).await;
+    let login = op.log_in(ID, "alice");
+    let session = sign_in(&op, &store, "cookie", &login).await;
+    let pending = op.prepare_end_session(&login.sid);
+    let slow = pending[0].send_slowly(Duration::from_secs(3600)).await;
+    assert_eq!(slow.status(), Some(408));
+    assert!(is_live(&store, &session).await);
+    assert_eq!(pending[0].send().await.status(), Some(200));
+    assert!(!is_live(&store, &session).await);
 }
 
 #[tokio::test]

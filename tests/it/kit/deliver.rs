@@ -148,6 +148,16 @@ async fn prepared_logouts_can_be_sent_late_and_in_another_order() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_delivery_arrives_whole_and_late() {
+    let (op, sid, [one, _]) = setting(TestClock::default()).await;
+    let pending = op.prepare_end_session(&sid);
+    let (begun, hour) = (tokio::time::Instant::now(), Duration::from_secs(3600));
+    assert_eq!(pending[0].send_slowly(hour).await.status(), Some(200));
+    assert!(begun.elapsed() >= hour);
+    assert_eq!(*one.lock().unwrap(), [pending[0].token()]);
+}
+
 #[tokio::test]
 async fn any_token_can_be_delivered() {
     let (op, _, [one, _]) = setting(TestClock::default()).await;

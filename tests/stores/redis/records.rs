@@ -160,7 +160,7 @@ async fn sessions_a_broken_logout_left_over_do_not_come_back_when_its_mark_ends(
         .with_namespace(&world.namespace)
         .with_clock(world.hand.clone());
     let broken = broken.build().unwrap();
-    assert!(is_live(&broken, "0").await);
+    broken.terminate(&by_subject("nobody", now)).await.unwrap();
     proxy.round_trips();
     proxy.cut_at(1);
     broken

@@ -4,14 +4,8 @@ use super::*;
 use crate::proxy::Proxy;
 use tower_backchannel_logout::session::SessionStore;
 
-struct Counted {
-    store: RedisStore,
-    proxy: Proxy,
-    _server: Server,
-}
-
 /// A store that has connected, on a server that has its scripts.
-async fn counted() -> Option<Counted> {
+async fn counted() -> Option<(RedisStore, Proxy, Server)> {
     let server = Server::start(&[])?;
     let proxy = Proxy::to(server.port()).await;
     let store = RedisStore::connect(format!("redis://{}", proxy.address())).unwrap();
@@ -32,16 +26,12 @@ async fn counted() -> Option<Counted> {
         .await
         .unwrap();
     proxy.round_trips();
-    Some(Counted {
-        store,
-        proxy,
-        _server: server,
-    })
+    Some((store, proxy, server))
 }
 
 #[tokio::test]
 async fn a_login_a_question_and_a_local_logout_are_one_round_trip_each() {
-    let Some(Counted { store, proxy, .. }) = counted().await else {
+    let Some((store, proxy, _server)) = counted().await else {
         return;
     };
     begin(&store, session("a", "customer", Some("A"), now())).await;
@@ -68,7 +58,7 @@ async fn a_login_a_question_and_a_local_logout_are_one_round_trip_each() {
 
 #[tokio::test]
 async fn a_logout_is_two_round_trips_and_one_when_it_ends_nothing() {
-    let Some(Counted { store, proxy, .. }) = counted().await else {
+    let Some((store, proxy, _server)) = counted().await else {
         return;
     };
     for nth in 0..300 {
@@ -93,7 +83,7 @@ async fn a_logout_is_two_round_trips_and_one_when_it_ends_nothing() {
 
 #[tokio::test]
 async fn ten_thousand_sessions_are_over_after_one_round_trip() {
-    let Some(Counted { store, proxy, .. }) = counted().await else {
+    let Some((store, proxy, _server)) = counted().await else {
         return;
     };
     let now = now();

@@ -1,5 +1,7 @@
 //! What is decrypted and what is not, over the tokens of `tests/vectors/jwe.json`.
 
+use std::sync::OnceLock;
+
 use super::*;
 
 mod header;
@@ -12,20 +14,24 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// A private set with an RSA key (`rp-rsa`), one on P-256 (`rp-ec`) and a symmetric one of 32 bytes (`rp-dir`).
-fn vectors() -> Value {
+fn vectors() -> &'static Value {
+    static VECTORS: OnceLock<Value> = OnceLock::new();
     let text = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/vectors/jwe.json"
     ));
-    serde_json::from_str(text).unwrap()
+    VECTORS.get_or_init(|| serde_json::from_str(text).unwrap())
 }
 
 fn private_set() -> Value {
     vectors()["policy"]["decryption_keys"].clone()
 }
 
+/// Read once: an RSA key takes a while to check.
 fn keys() -> DecryptionKeys {
-    DecryptionKeys::parse(private_set().to_string().as_bytes()).unwrap()
+    static KEYS: OnceLock<DecryptionKeys> = OnceLock::new();
+    let parse = || DecryptionKeys::parse(private_set().to_string().as_bytes()).unwrap();
+    KEYS.get_or_init(parse).clone()
 }
 
 fn token(id: &str) -> String {
@@ -39,6 +45,11 @@ fn names<T: Copy>(list: &Value, parse: fn(&str) -> Option<T>) -> Vec<T> {
     let list = list.as_array().unwrap().iter();
     list.map(|name| parse(name.as_str().unwrap()).unwrap())
         .collect()
+}
+
+/// What is inside, as far as these keys alone can tell.
+fn decrypt(token: &str, keys: &DecryptionKeys) -> Result<String, Refusal> {
+    Opened::with(token, [keys]).map(Opened::into_signed)
 }
 
 fn configured(policy: &Value) -> DecryptionKeys {

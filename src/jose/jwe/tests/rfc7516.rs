@@ -39,18 +39,10 @@ const TOKEN: &str = concat!(
 fn the_example_of_rfc_7516_a1_opens() {
     // BCL-62
     let keys = DecryptionKeys::parse(KEY.as_bytes()).unwrap();
-    let segments: Vec<_> = TOKEN.split('.').collect();
-    let header = Header::parse(&decode(segments[0]).unwrap(), &keys).unwrap();
-    let sealed = Sealed {
-        aad: segments[0].as_bytes(),
-        iv: &decode(segments[2]).unwrap(),
-        ciphertext: &decode(segments[3]).unwrap(),
-        tag: &decode(segments[4]).unwrap(),
-    };
-    let key = keys.candidates(&header).next().unwrap();
-    let encrypted_key = decode(segments[1]).unwrap();
+    let jwe = Jwe::parse(TOKEN).ok().unwrap();
+    let key = keys.candidates(&jwe.header).next().unwrap();
     assert_eq!(
-        open(&header, &key.material, &encrypted_key, &sealed).unwrap(),
+        jwe.open(key).unwrap(),
         b"The true sign of intelligence is not knowledge but imagination."
     );
 }

@@ -30,9 +30,3 @@ end
 local function time_to_live(expires_at)
   return text((math.min(math.max(expires_at - now, 0), 1e10) + 300) * 1000)
 end
-
--- A replica knows what was true a while ago. Asked to remove what is not there, it says that it takes no writes; so does this script.
-local answer = redis.pcall('UNLINK', base)
-if type(answer) == 'table' and string.find(answer.err, 'READONLY', 1, true) then
-  do return answer end
-end
