@@ -41,6 +41,10 @@ pub(super) const UNFINISHED: &str = r#"(EXISTS (SELECT FROM {s}"{p}sessions" s
 pub(super) const DEAD_ID_REFUSES: &str =
     "(excluded.iat IS NULL OR excluded.iat <= coalesce(s.iat, s.ended_at, p_now))";
 
+/// [`MarkPolicy::live_id_refuses`](crate::session::marks::MarkPolicy::live_id_refuses).
+pub(super) const LIVE_ID_REFUSES: &str =
+    "(s.iat IS NOT NULL AND (excluded.iat IS NULL OR excluded.iat < s.iat))";
+
 /// [`MarkPolicy::dead_id_until`](crate::session::marks::MarkPolicy::dead_id_until); `greatest` passes over what is not known.
 pub(super) const DIES: &str = r#"ended_at = p_now, expires_at = greatest(s.iat, p_now) + p_dead_for,
                 sweep_at = {s}"{p}sweep_at_1"(greatest(s.iat, p_now) + p_dead_for)"#;

@@ -169,7 +169,8 @@ BEGIN
                 sid = excluded.sid, iat = excluded.iat, expires_at = excluded.expires_at, sweep_at = excluded.sweep_at,
                 state = 0, fine_key = excluded.fine_key, sub_key = excluded.sub_key, ended_at = NULL, moved_to = NULL,
                 replaced = s.state = 0 AND s.expires_at > p_now
-                WHERE NOT (s.expires_at > p_now AND (s.state > 0 OR {marked}) AND {dead_id_refuses})
+                WHERE NOT (s.expires_at > p_now AND CASE WHEN s.state > 0 OR {marked}
+                    THEN {dead_id_refuses} ELSE {live_id_refuses} END)
             RETURNING s.replaced INTO was_live;
         taken := FOUND;
         IF was_live THEN

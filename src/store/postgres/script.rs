@@ -90,7 +90,8 @@ pub(super) fn migration(names: &Names) -> String {
         .replace("{dies}", rules::DIES)
         .replace("{marked}", rules::MARKED)
         .replace("{unfinished}", rules::UNFINISHED)
-        .replace("{dead_id_refuses}", rules::DEAD_ID_REFUSES);
+        .replace("{dead_id_refuses}", rules::DEAD_ID_REFUSES)
+        .replace("{live_id_refuses}", rules::LIVE_ID_REFUSES);
     names.fill(&text)
 }
 

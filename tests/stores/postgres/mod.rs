@@ -28,6 +28,7 @@ mod many;
 mod migrations;
 mod model;
 mod plans;
+mod races;
 mod round_trips;
 mod suites;
 
