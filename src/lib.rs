@@ -70,6 +70,9 @@
 //! | `jwe` | encrypted Logout Tokens |
 //! | `josekit` | josekit keys and key sets as input (needs OpenSSL) |
 //! | `reqwest` | a `reqwest::Client` as the fetcher |
+//! | `redis` | [`RedisStore`](store::RedisStore): Redis or Valkey, one server or a cluster |
+//! | `postgres`, `sqlite` | [`PostgresStore`](store::PostgresStore), [`SqliteStore`](store::SqliteStore) |
+//! | `tower-sessions` | a wrapper around any tower-sessions store |
 //! | `metrics` | counters, gauges and histograms through the `metrics` facade |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!

@@ -31,6 +31,17 @@ fn postgres(_: &str) -> Result<AnyRegistry, String> {
     Err("--store: built without feature postgres".to_owned())
 }
 
+#[cfg(feature = "sqlite")]
+fn sqlite(name: &str) -> Result<AnyRegistry, String> {
+    match name.split_once(':') {
+        Some((_, path)) if !path.is_empty() => Ok(AnyRegistry::new(
+            tower_backchannel_logout::store::SqliteStore::over(path),
+        )),
+        _ => Err("--store: sqlite needs a file, as in sqlite:sessions.db".to_owned()),
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
 fn sqlite(_: &str) -> Result<AnyRegistry, String> {
     Err("--store: built without feature sqlite".to_owned())
 }

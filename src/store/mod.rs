@@ -1,6 +1,8 @@
 //! Where sessions are kept: the stores that ship.
 
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(test, feature = "redis", feature = "postgres", feature = "sqlite"))]
@@ -10,6 +12,10 @@ mod remote;
 mod sqlite;
 
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
+#[cfg(feature = "postgres")]
+pub use postgres::{
+    PostgresStore, PostgresStoreBuilder, PostgresStoreError, PostgresStoreErrorKind,
+};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use redis::{RedisStore, RedisStoreBuilder, RedisStoreError, RedisStoreErrorKind};
