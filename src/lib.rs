@@ -71,6 +71,7 @@
 //! | `josekit` | josekit keys and key sets as input (needs OpenSSL) |
 //! | `reqwest` | a `reqwest::Client` as the fetcher |
 //! | `metrics` | counters, gauges and histograms through the `metrics` facade |
+//! | `tower-sessions` | `store::tower_sessions`: a wrapper around any tower-sessions store, 0.14 and 0.15 |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!
 //! Features add items and never change behaviour.
@@ -104,7 +105,8 @@ pub mod guard;
         feature = "client",
         feature = "jwe",
         feature = "metrics",
-        feature = "testing"
+        feature = "testing",
+        feature = "tower-sessions"
     )),
     allow(rustdoc::broken_intra_doc_links)
 )]

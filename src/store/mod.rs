@@ -8,5 +8,8 @@ mod memory;
     reason = "the engines that use it are on their way"
 )]
 mod remote;
+#[cfg(feature = "tower-sessions")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower-sessions")))]
+pub mod tower_sessions;
 
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
