@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tower_backchannel_logout::clock::{Clock, SystemClock};
 use tower_backchannel_logout::endpoint::LogoutService;
 use tower_backchannel_logout::guard::{LateSaveLayer, SessionCookie};
+use tower_backchannel_logout::jose::JwkSet;
 use tower_backchannel_logout::logout::Logout;
 use tower_backchannel_logout::provider::{Client, Provider};
 use tower_backchannel_logout::session::{Registration, SessionIdentity};
@@ -81,12 +82,9 @@ async fn checkout(State(app): State<App>, session: Session) -> Result<&'static s
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let op = FakeProvider::start().await;
-    let client = Client::builder(CLIENT).build()?;
-    let keys = tower_backchannel_logout::jose::JwkSet::parse(op.jwks_json().as_bytes())?;
-    let provider = Provider::builder(op.issuer())
-        .with_client(client)
-        .with_static_keys(keys)
-        .build()?;
+    let keys = JwkSet::parse(op.jwks_json().as_bytes())?;
+    let provider = Provider::builder(op.issuer()).with_client(Client::builder(CLIENT).build()?);
+    let provider = provider.with_static_keys(keys).build()?;
 
     let sessions = Sessions::new(tower_sessions::MemoryStore::default(), MemoryStore::new());
     let logout = Logout::builder(sessions.clone(), provider).build();
@@ -122,7 +120,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{name}: signs in, {:?}", answer.body());
     }
 
-    let (checkout_url, me_url) = (format!("{base}/checkout"), format!("{base}/me"));
+    let (late_url, me_url) = (format!("{base}/checkout"), format!("{base}/me"));
     println!("laptop: begins a checkout that takes a while");
     let story = async {
         app.checkout_begun.notified().await;
@@ -132,7 +130,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         app.payment_is_here.notify_one();
         status
     };
-    let (late, delivered) = tokio::join!(laptop.get(&checkout_url), story);
+    let (late, delivered) = tokio::join!(laptop.get(&late_url), story);
     let sets_cookie = late.headers().contains_key(SET_COOKIE);
     let at_the_laptop = laptop.get(&me_url).await.status().as_u16();
     let at_the_phone = phone.get(&me_url).await.status().as_u16();

@@ -148,7 +148,8 @@ mod tests {
         let layer = LateSaveLayer::new(SessionCookie::parse("id").unwrap());
         let answer = layer.layer(handler).call(Request::new(())).await.unwrap();
         let set = answer.headers().get_all(SET_COOKIE).iter();
-        set.map(|field| field.to_str().unwrap().to_owned()).collect()
+        set.map(|field| field.to_str().unwrap().to_owned())
+            .collect()
     }
 
     #[tokio::test]

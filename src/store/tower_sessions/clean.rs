@@ -20,7 +20,6 @@ const AT_A_TIME: usize = 16;
 const MAX_LEFTOVERS: usize = 4096;
 
 /// Records that could not be deleted; tried again with the next logout.
-#[derive(Debug)]
 pub(super) struct Leftovers<Id>(Mutex<Vec<Id>>);
 
 impl<Id> Default for Leftovers<Id> {
@@ -55,7 +54,10 @@ where
     /// Deletes one record of a session that is not live.
     pub(super) async fn discard(&self, id: V::Id) {
         if !self.try_discard(id).await {
-            tracing::warn!(reason = "record_left", "record of an ended session not deleted");
+            tracing::warn!(
+                reason = "record_left",
+                "record of an ended session not deleted"
+            );
         }
     }
 
@@ -92,7 +94,11 @@ where
             let (store, ids) = (self.clone(), Arc::clone(&ids));
             at_work.spawn(async move {
                 let mut left = 0_usize;
-                let next = || ids.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let next = || {
+                    ids.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front()
+                };
                 while let Some(id) = next() {
                     left = left.saturating_add(usize::from(!store.try_discard(id).await));
                 }

@@ -6,7 +6,7 @@ use crate::event::late::{self, Saved};
 use crate::session::{
     NewSession, Rebinding, Registration, SessionIdentity, SessionRegistry, SessionStatus,
 };
-use crate::types::SessionId;
+use crate::types::{SessionId, Sid};
 
 impl<S, R, V> BackchannelSessionStore<S, R, V>
 where
@@ -108,7 +108,9 @@ where
             // It was live when it was loaded, and is not any more: a late save.
             (false, Some(_)) => false,
             (false, None) => {
-                begun = self.begin_under(&at, &entry.identity, record, &status).await?;
+                begun = self
+                    .begin_under(&at, &entry.identity, record, &status)
+                    .await?;
                 begun
             }
         };
@@ -117,10 +119,7 @@ where
             return Ok(());
         }
         if let Err(error) = self.inner().save_record(record).await {
-            if begun && self.registry().unregister(&at).await.is_err() {
-                tracing::debug!("a login that was not saved stays registered until it expires");
-            }
-            return Err(error);
+            return self.not_written(&at, &entry.identity, begun, error).await;
         }
         // The last word: stores write what is gone, so what ended meanwhile may have come back.
         let live = self.registry().extend(&at, V::expires_at(record)).await;
@@ -130,6 +129,27 @@ where
         }
         conclude(live);
         Ok(())
+    }
+
+    /// The store failed. Some fail to write what is gone (the one in Redis): then it was a late save, and no failure.
+    async fn not_written(
+        &self,
+        at: &SessionId,
+        identity: &SessionIdentity,
+        begun: bool,
+        error: V::Error,
+    ) -> Result<(), V::Error> {
+        let status = self.ask(at).await.map_err(failed::<V>)?;
+        if !is_live_as(&status, identity) {
+            conclude(false);
+            return Ok(());
+        }
+        if begun {
+            // A login that cannot be saved is none.
+            let ended = self.registry().unregister(at).await;
+            ended.map_err(failed::<V>)?;
+        }
+        Err(error)
     }
 
     /// A login under an id that exists: of an anonymous session, or as somebody else.
@@ -194,8 +214,13 @@ where
     }
 }
 
+/// Whether this very login is live; compared without a copy.
 fn is_live_as(status: &SessionStatus, identity: &SessionIdentity) -> bool {
-    matches!(status, SessionStatus::Live(session) if session.identity() == *identity)
+    matches!(status, SessionStatus::Live(session) if session.issuer() == identity.issuer()
+        && session.client_id() == identity.client_id()
+        && session.subject() == identity.subject().as_str()
+        && session.sid() == identity.sid().map(Sid::as_str)
+        && session.id_token_iat() == identity.id_token_iat())
 }
 
 fn conclude(live: bool) {

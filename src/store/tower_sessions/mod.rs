@@ -14,8 +14,8 @@
 //! 5. **`flush` and `delete` end the session** and close its live connections, and so does taking the identity out of the session.
 //! 6. **A logout ends the session in the registry first.** Then the records are deleted. If the store cannot do that now, it is tried
 //!    again with the next logout, and meanwhile rule 1 holds.
-//! 7. Sessions without an identity pass through. The registry is not asked when they are created or loaded; when one is saved or
-//!    deleted it is asked once, because only the registry knows that the same id was signed in before.
+//! 7. Sessions without an identity pass through. The registry is not asked when they are created or loaded. It is when one is saved
+//!    or deleted: only the registry knows whether somebody was signed in under the same id before.
 //!
 //! ```
 //! use axum::extract::{Path, State};
@@ -127,9 +127,6 @@ mod rotation;
 mod sign_in;
 mod version;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -236,11 +233,10 @@ impl<S, R, V: Version> Clone for BackchannelSessionStore<S, R, V> {
     }
 }
 
-impl<S: fmt::Debug, R, V: Version> fmt::Debug for BackchannelSessionStore<S, R, V> {
-    // The registry need not be `Debug`, and neither would say much.
+impl<S, R, V: Version> fmt::Debug for BackchannelSessionStore<S, R, V> {
+    // What is inside may show its sessions: tower-sessions' own store in memory does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BackchannelSessionStore")
-            .field("inner", &self.shared.inner)
             .finish_non_exhaustive()
     }
 }
@@ -272,7 +268,6 @@ pub trait IdentityInSession {
     /// # Errors
     ///
     /// When the session cannot be loaded, or holds something else under [`IDENTITY_KEY`].
-    fn identity(
-        &self,
-    ) -> impl Future<Output = Result<Option<SessionIdentity>, Self::Error>> + Send;
+    fn identity(&self)
+    -> impl Future<Output = Result<Option<SessionIdentity>, Self::Error>> + Send;
 }

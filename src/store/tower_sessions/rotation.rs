@@ -43,7 +43,9 @@ pub(super) async fn meant_as<F: Future>(meaning: Meaning, future: F) -> F::Outpu
 }
 
 fn meaning() -> Meaning {
-    MEANING.try_with(|meaning| *meaning).unwrap_or(Meaning::Either)
+    MEANING
+        .try_with(|meaning| *meaning)
+        .unwrap_or(Meaning::Either)
 }
 
 impl<S, R, V> BackchannelSessionStore<S, R, V>

@@ -81,10 +81,7 @@ where
     /// # async fn next_message() {}
     /// ```
     #[must_use = "futures do nothing unless polled"]
-    pub fn session_ended(
-        &self,
-        session: &V::Session,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    pub fn session_ended(&self, session: &V::Session) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match V::id_of(session) {
             Some(id) => Box::pin(self.registry().ended(&key::<V>(id))),
             None => Box::pin(std::future::ready(())),

@@ -155,7 +155,9 @@ async fn start(late_save: bool) -> Option<(App, String)> {
         .layer(
             SessionManagerLayer::new(sessions)
                 .with_secure(false)
-                .with_expiry(ts::Expiry::OnInactivity(ts::cookie::time::Duration::hours(1))),
+                .with_expiry(ts::Expiry::OnInactivity(ts::cookie::time::Duration::hours(
+                    1,
+                ))),
         );
     if late_save {
         router = router.layer(LateSaveLayer::new(cookie()));
@@ -229,11 +231,16 @@ async fn a_logout_at_the_provider_signs_the_browser_out_and_no_other() {
         return;
     };
     let (phone, laptop) = (Customer::at(&base), Customer::at(&base));
-    let (s1, s2) = (app.op.log_in(CLIENT, "alice"), app.op.log_in(CLIENT, "alice"));
+    let (s1, s2) = (
+        app.op.log_in(CLIENT, "alice"),
+        app.op.log_in(CLIENT, "alice"),
+    );
     for (customer, login) in [(&phone, &s1), (&laptop, &s2)] {
         customer.get("/visit").await;
         let anonymous = customer.cookie().unwrap();
-        let answer = customer.get(&format!("/login/{}/{}", login.sub, login.sid)).await;
+        let answer = customer
+            .get(&format!("/login/{}/{}", login.sub, login.sid))
+            .await;
         assert_eq!(answer.status(), 200);
         assert_ne!(customer.cookie().unwrap(), anonymous);
         assert_eq!(customer.get("/me").await.body(), &login.sub);
@@ -241,7 +248,10 @@ async fn a_logout_at_the_provider_signs_the_browser_out_and_no_other() {
     end(&app, &s1.sid).await;
     let answer = phone.get("/me").await;
     assert_eq!(answer.status(), 401);
-    assert!(sets(&answer)[0].starts_with("id=; "), "the cookie is taken back");
+    assert!(
+        sets(&answer)[0].starts_with("id=; "),
+        "the cookie is taken back"
+    );
     assert_eq!(phone.cookie(), None);
     assert_eq!(laptop.get("/me").await.status(), 200);
 }
@@ -254,7 +264,9 @@ async fn a_request_in_flight_is_answered_and_sets_no_cookie_once_its_session_end
     for path in ["/slow", "/slow-rotation"] {
         let customer = Customer::at(&base);
         let login = app.op.log_in(CLIENT, "alice");
-        customer.get(&format!("/login/{}/{}", login.sub, login.sid)).await;
+        customer
+            .get(&format!("/login/{}/{}", login.sub, login.sid))
+            .await;
         let request = customer.begin(&app, path).await;
         end(&app, &login.sid).await;
         app.go_on.notify_one();
@@ -299,7 +311,9 @@ async fn a_login_that_was_logged_out_first_is_told_so_and_sets_no_cookie() {
     let customer = Customer::at(&base);
     let login = app.op.log_in(CLIENT, "alice");
     end(&app, &login.sid).await;
-    let answer = customer.get(&format!("/login/{}/{}", login.sub, login.sid)).await;
+    let answer = customer
+        .get(&format!("/login/{}/{}", login.sub, login.sid))
+        .await;
     assert_eq!(answer.status(), 409);
     assert_eq!(sets(&answer), [""; 0]);
 }
@@ -311,7 +325,9 @@ async fn without_the_layer_a_late_response_sets_the_cookie_of_nobody() {
     };
     let customer = Customer::at(&base);
     let login = app.op.log_in(CLIENT, "alice");
-    customer.get(&format!("/login/{}/{}", login.sub, login.sid)).await;
+    customer
+        .get(&format!("/login/{}/{}", login.sub, login.sid))
+        .await;
     let request = customer.begin(&app, "/slow").await;
     end(&app, &login.sid).await;
     app.go_on.notify_one();
@@ -328,7 +344,9 @@ async fn a_rotation_and_a_local_logout_over_http() {
     };
     let customer = Customer::at(&base);
     let login = app.op.log_in(CLIENT, "alice");
-    customer.get(&format!("/login/{}/{}", login.sub, login.sid)).await;
+    customer
+        .get(&format!("/login/{}/{}", login.sub, login.sid))
+        .await;
     let before = customer.cookie();
     customer.get("/rotate").await;
     assert_ne!(customer.cookie(), before);

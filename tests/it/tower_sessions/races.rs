@@ -12,13 +12,12 @@ use super::rig::*;
 use super::ts::session::Id;
 
 /// What is carried out while the logout comes.
-type Operation =
-    fn(World, Option<Id>, SessionIdentity) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+type Operation = fn(World, Option<Id>, SessionIdentity) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 const SIGN_IN: Operation = |world, id, customer| {
     Box::pin(async move {
         let session = world.session(id);
-        world.sessions.sign_in(&session, &customer).await.unwrap();
+        let _ = world.sessions.sign_in(&session, &customer).await.unwrap();
         // The session layer saves again.
         session.save().await.unwrap();
     })
@@ -109,8 +108,12 @@ const BY_SUB: fn(&World) -> LogoutRequest = |world| world.by_sub("alice");
 const BY_SID: fn(&World) -> LogoutRequest = |world| world.by_sid("s1");
 
 /// A logout that was decided before the login and comes after it. It ends the session, and its mark refuses no login.
-const BY_SID_OF_LONG_AGO: fn(&World) -> LogoutRequest =
-    |world| by_sid_at("s1", world.clock.now().saturating_sub(Duration::from_secs(3600)));
+const BY_SID_OF_LONG_AGO: fn(&World) -> LogoutRequest = |world| {
+    by_sid_at(
+        "s1",
+        world.clock.now().saturating_sub(Duration::from_secs(3600)),
+    )
+};
 
 #[tokio::test]
 async fn a_login_and_its_logout_leave_nobody_signed_in_whichever_comes_first() {
@@ -182,7 +185,10 @@ async fn a_request_that_is_dropped_at_any_point_leaves_nothing_that_a_logout_doe
             for id in seen {
                 assert!(!world.is_live(id).await);
                 assert_eq!(world.who(id).await, None);
-                assert!(world.record(id).await.is_none(), "the next request cleans up");
+                assert!(
+                    world.record(id).await.is_none(),
+                    "the next request cleans up"
+                );
             }
             if finished {
                 break;

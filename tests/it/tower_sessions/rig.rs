@@ -238,6 +238,12 @@ impl World {
         session.id().unwrap()
     }
 
+    /// One who signed in after every logout there was.
+    pub(crate) async fn signed_in_later(&self) -> Id {
+        self.clock.advance(Duration::from_secs(60));
+        self.signed_in(&self.customer("alice", "later")).await
+    }
+
     /// An identity whose ID Token was issued now.
     pub(crate) fn customer(&self, sub: &str, sid: &str) -> SessionIdentity {
         identity(sub, sid, self.clock.now())
@@ -320,5 +326,7 @@ pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
 
 /// Whether a future is done, without waiting for it.
 pub(crate) async fn is_done(future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
-    tokio::time::timeout(Duration::from_millis(50), future).await.is_ok()
+    tokio::time::timeout(Duration::from_millis(50), future)
+        .await
+        .is_ok()
 }

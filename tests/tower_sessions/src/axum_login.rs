@@ -74,7 +74,11 @@ fn identity(sid: &str) -> SessionIdentity {
 }
 
 async fn login(State(app): State<App>, mut auth: AuthSession) -> StatusCode {
-    let user = auth.authenticate("alice".to_owned()).await.unwrap().unwrap();
+    let user = auth
+        .authenticate("alice".to_owned())
+        .await
+        .unwrap()
+        .unwrap();
     auth.login(&user).await.unwrap();
     let answer = app.sessions.sign_in(&auth.session, &identity("s1")).await;
     match answer.unwrap() {
@@ -172,7 +176,10 @@ impl Browser {
 }
 
 async fn end(app: &App) -> Terminated {
-    let (issuer, client) = (identity("s1").issuer().clone(), identity("s1").client_id().clone());
+    let (issuer, client) = (
+        identity("s1").issuer().clone(),
+        identity("s1").client_id().clone(),
+    );
     let now = SystemClock::default().now();
     let request = LogoutRequest::for_sid(issuer, client, Sid::parse("s1").unwrap(), now);
     app.sessions.terminate(&request).await.unwrap()
@@ -221,7 +228,9 @@ async fn a_logout_of_axum_login_is_a_local_logout() {
     let id = browser.id().unwrap();
     let ended = app.sessions.ended(&id);
     browser.get("/logout").await;
-    tokio::time::timeout(std::time::Duration::from_secs(10), ended).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(10), ended)
+        .await
+        .unwrap();
     assert!(!app.sessions.status(&id).await.unwrap().is_live());
     assert_eq!(browser.get("/me").await.status(), 401);
     let terminated = end(&app).await;

@@ -12,6 +12,8 @@ use tower_backchannel_logout::guard::{
     LateSaveLayer, LiveSession, SessionCookie, SessionGuardLayer, TowerSession,
 };
 
+use tower_backchannel_logout::session::Registration;
+
 use super::rig::*;
 use super::ts::cookie::Key;
 use super::ts::{Session, SessionManagerLayer};
@@ -25,7 +27,8 @@ struct App {
 
 async fn login(State(app): State<App>, session: Session) {
     let customer = app.world.customer("alice", "s1");
-    app.world.sessions.sign_in(&session, &customer).await.unwrap();
+    let answer = app.world.sessions.sign_in(&session, &customer).await;
+    assert_eq!(answer.unwrap(), Registration::Registered);
 }
 
 async fn slow(State(app): State<App>, session: Session) {
@@ -55,7 +58,10 @@ async fn ask(router: &Router, path: &str, cookie: &str) -> Response<Body> {
 }
 
 /// A login, a late request and a logout through a router whose cookies are not plain.
-async fn play(world: World, with: impl FnOnce(Router<App>, SessionManagerLayer<Sessions>) -> Router<App>) {
+async fn play(
+    world: World,
+    with: impl FnOnce(Router<App>, SessionManagerLayer<Sessions>) -> Router<App>,
+) {
     let app = App {
         world: world.clone(),
         begun: Arc::default(),
@@ -73,7 +79,11 @@ async fn play(world: World, with: impl FnOnce(Router<App>, SessionManagerLayer<S
     assert_eq!(ask(&router, "/me", &cookie).await.status(), StatusCode::OK);
     let forged = format!("shop={id}");
     let forged = ask(&router, "/me", &forged).await.status();
-    assert_eq!(forged, StatusCode::INTERNAL_SERVER_ERROR, "no session, so nobody is signed in");
+    assert_eq!(
+        forged,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "no session, so nobody is signed in"
+    );
 
     let late = ask(&router, "/slow", &cookie);
     let ending = async {
@@ -84,7 +94,10 @@ async fn play(world: World, with: impl FnOnce(Router<App>, SessionManagerLayer<S
     let (late, ()) = tokio::join!(late, ending);
     assert_eq!(late.status(), StatusCode::OK);
     assert!(!late.headers().contains_key(SET_COOKIE));
-    assert_eq!(ask(&router, "/me", &cookie).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        ask(&router, "/me", &cookie).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
     world.assert_nobody_is_signed_in().await;
 }
 
@@ -93,7 +106,10 @@ async fn signed_cookies_end_like_plain_ones() {
     let Some(world) = new_world().await else {
         return;
     };
-    play(world, |router, layer| router.layer(layer.with_signed(Key::generate()))).await;
+    play(world, |router, layer| {
+        router.layer(layer.with_signed(Key::generate()))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -101,5 +117,8 @@ async fn private_cookies_end_like_plain_ones() {
     let Some(world) = new_world().await else {
         return;
     };
-    play(world, |router, layer| router.layer(layer.with_private(Key::generate()))).await;
+    play(world, |router, layer| {
+        router.layer(layer.with_private(Key::generate()))
+    })
+    .await;
 }

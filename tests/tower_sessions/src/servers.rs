@@ -9,12 +9,19 @@ use std::time::{Duration, Instant};
 use super::services::{Folder, free_port, program};
 
 /// The server goes when the other end of the pipe does, and its folder with it. A test binary has no better last moment.
-const UNTIL_THE_TESTS_END: &str = r#"folder=$1; shift; "$@" & read -r _; kill -9 $!; wait $!; rm -rf "$folder""#;
+const UNTIL_THE_TESTS_END: &str =
+    r#"trap '' INT TERM; folder=$1; shift; "$@" & read -r _; kill $!; wait $!; rm -rf "$folder""#;
 
 fn start(folder: Folder, command: &[&str]) {
     let mut watch = Command::new("sh");
-    watch.args(["-c", UNTIL_THE_TESTS_END, "watch"]).arg(folder.path()).args(command);
-    let child = watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    watch
+        .args(["-c", UNTIL_THE_TESTS_END, "watch"])
+        .arg(folder.path())
+        .args(command);
+    let child = watch
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     // Neither the pipe nor the folder is dropped by anybody but the system and the script.
     std::mem::forget((child.spawn().unwrap(), folder));
 }
@@ -39,7 +46,15 @@ pub(crate) fn redis() -> Option<u16> {
         let server = program("redis-server", &["/usr/local/bin", "/opt/homebrew/bin"])?;
         let (folder, port) = (Folder::new("redis"), free_port());
         let folder_name = text(folder.path()).to_owned();
-        let options = ["--bind", "127.0.0.1", "--save", "", "--dir", &folder_name, "--port"];
+        let options = [
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            &folder_name,
+            "--port",
+        ];
         let port_text = port.to_string();
         let mut command = vec![text(&server)];
         command.extend(options);
@@ -68,13 +83,20 @@ pub(crate) fn postgres() -> Option<String> {
         let as_other: &[&str] = if is_root {
             let owner = Command::new("chown").args(["postgres", &data]).status();
             assert!(owner.unwrap().success(), "there is a user called postgres");
-            &["runuser", "-u", "postgres", "--"]
+            &[
+                "setpriv",
+                "--reuid=postgres",
+                "--regid=postgres",
+                "--clear-groups",
+            ]
         } else {
             &["env"]
         };
         let mut init = Command::new(as_other[0]);
         init.args(&as_other[1..]).arg(&initdb).current_dir("/");
-        init.args(["-D", &data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]);
+        init.args([
+            "-D", &data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8",
+        ]);
         let made = init.stdout(Stdio::null()).status().unwrap();
         assert!(made.success(), "initdb failed");
         let mut command = as_other.to_vec();
