@@ -93,6 +93,7 @@
 //! | `postgres`, `sqlite` | [`PostgresStore`](store::PostgresStore), [`SqliteStore`](store::SqliteStore) |
 //! | `tower-sessions` | a wrapper around any tower-sessions store |
 //! | `metrics` | counters, gauges and histograms through the `metrics` facade |
+//! | `tower-sessions` | `store::tower_sessions`: a wrapper around any tower-sessions store, 0.14 and 0.15 |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!
 //! Features add items and never change behaviour.
@@ -126,7 +127,8 @@ pub mod guard;
         feature = "client",
         feature = "jwe",
         feature = "metrics",
-        feature = "testing"
+        feature = "testing",
+        feature = "tower-sessions"
     )),
     allow(rustdoc::broken_intra_doc_links)
 )]
