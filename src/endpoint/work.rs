@@ -1,6 +1,5 @@
 //! The carrying out of one request, whether or not somebody waits for its answer.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -86,11 +85,5 @@ async fn overtime(future: Boxed, span: LogoutSpan, uncounted: Option<Started>) {
         tracing::debug!(outcome, reason, "the sender hung up before its answer");
         span.conclude(outcome, reason);
         measure::request(outcome, reason, started);
-    }
-}
-
-impl fmt::Debug for Work {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Work")
     }
 }
