@@ -167,7 +167,7 @@ async fn a_later_login_waits_for_no_logout_of_somebody_else() {
     let held = Held::at(&server, LEVELS[0], "AFTER INSERT ON news").await;
     let (logout, now) = (held.store.clone(), held.clock.now());
     let pool = pool(&server);
-    let quick = PostgresStore::builder(pool).with_prefix(&held.prefix);
+    let quick = PostgresStore::builder(pool).with_table_prefix(&held.prefix);
     let quick = quick.build().unwrap();
     let (_, ()) = held
         .race(
