@@ -15,8 +15,8 @@
 //! 5. **Late saves** ([`MarkPolicy::dead_id_refuses`], [`MarkPolicy::live_id_refuses`]): an id that ended takes no login with the ID
 //!    Token it ended with, or an older one, and one that is live none that is older than its own: an id never goes back.
 //!
-//! Rules 3 and 5 and the merging of marks stand a second time in `store/redis/lua`, where a script of the server needs them: change both
-//! or none. The store suite runs over both.
+//! Rules 3 and 5 and the merging of marks stand a second time in `store/redis/lua`, where a script of the server needs them, and all
+//! rules as conditions of SQL in `store/postgres/rules.rs`: change all or none. The store suite runs over all of them.
 //!
 //! A store writes the marks *before* it looks for sessions, and makes a login findable *before* it looks for marks. Whichever of the
 //! two comes first, a session that the logout selects ends.

@@ -10,9 +10,13 @@ mod redis;
 mod remote;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "tower-sessions")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower-sessions")))]
+pub mod tower_sessions;
 
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
 #[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub use postgres::{
     PostgresStore, PostgresStoreBuilder, PostgresStoreError, PostgresStoreErrorKind,
 };

@@ -33,6 +33,8 @@ mod spans;
 mod store;
 mod tenants;
 mod tokens;
+#[cfg(feature = "tower-sessions")]
+mod tower_sessions;
 mod vectors;
 #[cfg(feature = "client")]
 mod wire;

@@ -49,7 +49,7 @@ impl PostgresStoreBuilder {
     }
 
     /// What the names of tables and procedures begin with. Default `backchannel_`. Stores with the same schema and prefix are one store.
-    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
+    pub fn with_table_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
@@ -81,7 +81,7 @@ impl PostgresStoreBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] naming `schema`, `prefix`, `timeout` or another field that cannot work.
+    /// [`ConfigError`] naming `schema`, `table_prefix`, `timeout` or another field that cannot work.
     pub fn build(self) -> Result<PostgresStore, ConfigError> {
         let names = Names::new(self.schema, self.prefix)?;
         if self.timeout.is_zero() {

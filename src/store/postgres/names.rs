@@ -17,7 +17,7 @@ impl Names {
         if let Some(schema) = &schema {
             check("schema", schema)?;
         }
-        check("prefix", &prefix)?;
+        check("table_prefix", &prefix)?;
         Ok(Self { schema, prefix })
     }
 

@@ -4,8 +4,10 @@
 //! `s` is a row of the sessions, `m` one of the marks. A mark stores its `reach`, the cut-off plus the spread.
 
 /// [`MarkPolicy::refuses`](crate::session::marks::MarkPolicy::refuses), for both keys of a session: a mark reaches `s`.
-pub(super) const MARKED: &str = r#"EXISTS (SELECT FROM {s}"{p}marks" m WHERE m.tag IN (s.fine_key, s.sub_key)
-        AND (m.expires_at > p_now OR m.unfinished_at IS NOT NULL) AND (s.iat IS NULL OR s.iat <= m.reach))"#;
+pub(super) const MARKED: &str = r#"(EXISTS (SELECT FROM {s}"{p}marks" m WHERE m.tag = s.fine_key
+            AND (m.expires_at > p_now OR m.unfinished_at IS NOT NULL) AND (s.iat IS NULL OR s.iat <= m.reach))
+        OR EXISTS (SELECT FROM {s}"{p}marks" m WHERE m.tag = s.sub_key
+            AND (m.expires_at > p_now OR m.unfinished_at IS NOT NULL) AND (s.iat IS NULL OR s.iat <= m.reach)))"#;
 
 /// [`MarkPolicy::mark`](crate::session::marks::MarkPolicy::mark) merged with the one that is there, as
 /// [`Mark::merge`](crate::session::marks::Mark::merge) does; one that is over counts for nothing.
@@ -38,6 +40,10 @@ pub(super) const UNFINISHED: &str = r#"(EXISTS (SELECT FROM {s}"{p}sessions" s
 /// [`MarkPolicy::dead_id_refuses`](crate::session::marks::MarkPolicy::dead_id_refuses).
 pub(super) const DEAD_ID_REFUSES: &str =
     "(excluded.iat IS NULL OR excluded.iat <= coalesce(s.iat, s.ended_at, p_now))";
+
+/// [`MarkPolicy::live_id_refuses`](crate::session::marks::MarkPolicy::live_id_refuses).
+pub(super) const LIVE_ID_REFUSES: &str =
+    "(s.iat IS NOT NULL AND (excluded.iat IS NULL OR excluded.iat < s.iat))";
 
 /// [`MarkPolicy::dead_id_until`](crate::session::marks::MarkPolicy::dead_id_until); `greatest` passes over what is not known.
 pub(super) const DIES: &str = r#"ended_at = p_now, expires_at = greatest(s.iat, p_now) + p_dead_for,

@@ -90,7 +90,8 @@ pub(super) fn migration(names: &Names) -> String {
         .replace("{dies}", rules::DIES)
         .replace("{marked}", rules::MARKED)
         .replace("{unfinished}", rules::UNFINISHED)
-        .replace("{dead_id_refuses}", rules::DEAD_ID_REFUSES);
+        .replace("{dead_id_refuses}", rules::DEAD_ID_REFUSES)
+        .replace("{live_id_refuses}", rules::LIVE_ID_REFUSES);
     names.fill(&text)
 }
 
@@ -143,18 +144,8 @@ const LOOK: &str = r#"SELECT s.state, s.state = 0 AND s.expires_at > $2 AND NOT 
 
 const IS_MARKED: &str = r#"SELECT {marked} AS is_marked FROM (SELECT $1::bytea AS fine_key, $3::bytea AS sub_key, $4::bigint AS iat) AS s"#;
 
-/// What the last snapshot could not see: later transactions, and those that were under way. The numbers catch what a crash gave to
-/// two transactions. One look, one snapshot.
-const NEWS: &str = r#"SELECT pg_current_snapshot()::text AS snapshot, (SELECT max(l.seq) FROM {s}"{p}news" l) AS last,
-       (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS looked_at,
-       (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS read_at,
-       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server,
-       n.notice
-    FROM (SELECT 1) AS one LEFT JOIN {s}"{p}news" n
-      ON n.xid >= pg_snapshot_xmax($1::text::pg_snapshot)
-      OR n.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
-      OR n.seq > $2::bigint
-    ORDER BY n.seq"#;
+const NEWS: &str =
+    r#"SELECT snapshot, last, looked_at, read_at, server, notice FROM {s}"{p}news_1"($1, $2)"#;
 
 impl Statements {
     pub(super) fn new(names: &Names) -> Self {

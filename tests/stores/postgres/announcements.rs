@@ -33,7 +33,7 @@ async fn nodes(
 ) -> ([PostgresStore; 2], PgPool, String) {
     let pool = pool(server);
     let (one, prefix) = configured(&pool, &configure).await;
-    let other = PostgresStore::builder(super::pool(server)).with_prefix(&prefix);
+    let other = PostgresStore::builder(super::pool(server)).with_table_prefix(&prefix);
     let other = configure(other).build().unwrap();
     for name in ["a", "b", "c", "d", "e", "f"] {
         let sid = format!("sid {name}");

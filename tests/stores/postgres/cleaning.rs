@@ -155,7 +155,7 @@ async fn a_node_whose_clock_is_ahead_throws_nothing_away() {
     store.terminate(&by_subject("other", now())).await.unwrap();
     let ahead = Hand::new();
     ahead.advance(1_000_000);
-    let wrong = PostgresStore::builder(pool.clone()).with_prefix(&prefix);
+    let wrong = PostgresStore::builder(pool.clone()).with_table_prefix(&prefix);
     let wrong = wrong.with_clock(ahead.clone()).build().unwrap();
     for nth in 0..200 {
         begin(&wrong, session(&format!("{nth}"), "x", None, ahead.now())).await;

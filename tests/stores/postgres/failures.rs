@@ -89,7 +89,7 @@ async fn an_application_starts_before_its_server() {
     drop((store, pool));
     server.kill();
     let pool = PgPoolOptions::new().connect_lazy(&url).unwrap();
-    let store = PostgresStore::builder(pool).with_prefix(name).build();
+    let store = PostgresStore::builder(pool).with_table_prefix(name).build();
     let store = store.unwrap();
     all_fail(&store, &[Kind::NoConnection]).await;
     server.start_again();
@@ -156,7 +156,7 @@ async fn set_read_only(server: &Server, value: &str) {
     admin.execute(set.as_str()).await.unwrap();
     admin.execute("SELECT pg_reload_conf()").await.unwrap();
     let seen =
-        format!("SELECT (current_setting('default_transaction_read_only') = '{value}')::int8");
+        format!("SELECT (current_setting('default_transaction_read_only') = '{value}')::int::int8");
     let begun = Instant::now();
     while number(&pool(server), "", &seen).await == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20));
@@ -274,7 +274,7 @@ async fn without_its_tables_the_store_says_so() {
         return;
     };
     let pool = pool(&server);
-    let store = PostgresStore::builder(pool.clone()).with_prefix(prefix());
+    let store = PostgresStore::builder(pool.clone()).with_table_prefix(prefix());
     let store = store.build().unwrap();
     all_fail(&store, &[Kind::NotMigrated]).await;
     store.migrate().await.unwrap();

@@ -77,7 +77,7 @@ async fn the_application_that_is_killed() {
     };
     let variable = |name| std::env::var(name).unwrap();
     let pool = PgPoolOptions::new().connect_lazy(&url).unwrap();
-    let builder = PostgresStore::builder(pool).with_prefix(variable(PREFIX));
+    let builder = PostgresStore::builder(pool).with_table_prefix(variable(PREFIX));
     // It waits as long as it takes: this is about what was acknowledged.
     let store = builder
         .with_timeout(Duration::from_secs(60))
@@ -163,7 +163,7 @@ async fn no_acknowledged_logout_is_lost_in_a_power_cut() {
     let wide = |builder: PostgresStoreBuilder| builder.with_timeout(Duration::from_secs(60));
     let (store, prefix) = configured(&pool, wide).await;
     // The burst itself does not wait for a server that is gone.
-    let hasty = PostgresStore::builder(pool.clone()).with_prefix(&prefix);
+    let hasty = PostgresStore::builder(pool.clone()).with_table_prefix(&prefix);
     let hasty = hasty.build().unwrap();
     let (rounds, logouts) = rounds();
     let mut kept = 0;

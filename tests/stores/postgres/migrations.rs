@@ -54,7 +54,7 @@ async fn many_nodes_start_at_once() {
         let nodes = (0..12).map(|_| {
             let level = ("default_transaction_isolation", "serializable");
             let pool = pool_with(&server, &[level]);
-            let builder = PostgresStore::builder(pool).with_prefix(&prefix);
+            let builder = PostgresStore::builder(pool).with_table_prefix(&prefix);
             let builder = match schema {
                 Some(schema) => builder.with_schema(schema),
                 None => builder,
@@ -99,7 +99,7 @@ async fn an_administrator_may_run_the_statements_instead() {
     let pool = pool(&server);
     let (_, migrated) = store(&pool).await;
     let prefix = prefix();
-    let builder = PostgresStore::builder(pool.clone()).with_prefix(&prefix);
+    let builder = PostgresStore::builder(pool.clone()).with_table_prefix(&prefix);
     let store = builder.build().unwrap();
     psql(&server, &["--single-transaction"], &store.migration_sql());
     assert_eq!(
@@ -127,7 +127,7 @@ async fn a_user_who_may_create_nothing_needs_four_rights() {
     let options: PgConnectOptions = server.url().parse().unwrap();
     let pool = PgPoolOptions::new().connect_lazy_with(options.username(&name));
     let build = |prefix: &str| {
-        let builder = PostgresStore::builder(pool.clone()).with_prefix(prefix);
+        let builder = PostgresStore::builder(pool.clone()).with_table_prefix(prefix);
         builder.build().unwrap()
     };
     let elsewhere = build(&super::prefix());
@@ -168,8 +168,8 @@ async fn names_that_cannot_be_names_are_found_before_anything_is_asked() {
         .unwrap();
     let refused = |builder: PostgresStoreBuilder| builder.build().unwrap_err();
     let builder = PostgresStore::builder(pool);
-    let error = refused(builder.clone().with_prefix("x; DROP TABLE users"));
-    assert_eq!(error.field(), "prefix");
+    let error = refused(builder.clone().with_table_prefix("x; DROP TABLE users"));
+    assert_eq!(error.field(), "table_prefix");
     let error = refused(builder.clone().with_schema("a.b"));
     assert_eq!(error.field(), "schema");
     let error = refused(builder.clone().with_timeout(Duration::ZERO));

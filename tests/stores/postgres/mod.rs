@@ -28,6 +28,7 @@ mod many;
 mod migrations;
 mod model;
 mod plans;
+mod races;
 mod round_trips;
 mod suites;
 
@@ -61,7 +62,7 @@ async fn configured(
     configure: impl FnOnce(PostgresStoreBuilder) -> PostgresStoreBuilder,
 ) -> (PostgresStore, String) {
     let prefix = prefix();
-    let builder = PostgresStore::builder(pool.clone()).with_prefix(&prefix);
+    let builder = PostgresStore::builder(pool.clone()).with_table_prefix(&prefix);
     let store = configure(builder).build().unwrap();
     store.migrate().await.unwrap();
     (store, prefix)

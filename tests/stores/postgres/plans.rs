@@ -85,7 +85,9 @@ async fn no_statement_scans_a_table() {
     let analyze = ["sessions", "marks", "news"].map(|table| format!("ANALYZE {{p}}{table}"));
     run(&admin, &prefix, &analyze.join(";")).await;
     let pool = pool_with(&server, TELLING);
-    let store = PostgresStore::builder(pool).with_prefix(&prefix).build();
+    let store = PostgresStore::builder(pool)
+        .with_table_prefix(&prefix)
+        .build();
     let store = store.unwrap();
     // A connection that waits reads the log of notices.
     begin(&store, session("waits", "waits", None, now())).await;
@@ -128,7 +130,9 @@ async fn a_plan_from_a_quiet_night_survives_the_morning() {
         admin.execute(vacuum.as_str()).await.unwrap();
     }
     let pool = pool_with(&server, TELLING);
-    let store = PostgresStore::builder(pool).with_prefix(&prefix).build();
+    let store = PostgresStore::builder(pool)
+        .with_table_prefix(&prefix)
+        .build();
     let store = store.unwrap();
     begin(&store, session("a", "customer", Some("A"), now())).await;
     for _ in 0..20 {

@@ -4,7 +4,7 @@ use super::*;
 
 async fn hold(pool: PgPool, configure: impl Fn(PostgresStoreBuilder) -> PostgresStoreBuilder) {
     let report = suite::run_all(async |clock| -> PostgresStore {
-        let builder = PostgresStore::builder(pool.clone()).with_prefix(prefix());
+        let builder = PostgresStore::builder(pool.clone()).with_table_prefix(prefix());
         let store = configure(builder).with_clock(clock).build().unwrap();
         store.migrate().await.unwrap();
         store

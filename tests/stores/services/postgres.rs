@@ -126,9 +126,14 @@ impl Server {
         self.process.id()
     }
 
+    /// Its processes, one for each connection and some more.
+    pub(crate) fn children(&self) -> Vec<u32> {
+        children_of(self.process.id())
+    }
+
     /// As a power cut would, for the server; its disk keeps what was synced and what was not.
     pub(crate) fn kill(&mut self) {
-        let children = children_of(self.process.id());
+        let children = self.children();
         self.process.kill();
         // They notice by themselves; a new server must not start before.
         wait_for("end of the server's processes", || {
@@ -147,7 +152,7 @@ impl Server {
 
     /// Stops or continues it where it is, with all its processes.
     pub(crate) fn signal(&self, signal: &str) {
-        let mut ids = children_of(self.process.id());
+        let mut ids = self.children();
         ids.push(self.process.id());
         let ids = ids.iter().map(u32::to_string);
         // One of them may have ended meanwhile.
