@@ -161,12 +161,12 @@ impl SqliteEngine {
         if row::time(known, "expires_at")? <= now {
             return Ok((true, false));
         }
+        let known_iat = row::optional_time(known, "iat")?;
         if row::state(known)? == State::Live {
-            return Ok((true, true));
+            return Ok((!self.policy.live_id_refuses(known_iat, iat), true));
         }
-        let dead_iat = row::optional_time(known, "iat")?;
         let ended_at = row::optional_time(known, "ended_at")?.unwrap_or(now);
-        Ok((!self.policy.dead_id_refuses(dead_iat, ended_at, iat), false))
+        Ok((!self.policy.dead_id_refuses(known_iat, ended_at, iat), false))
     }
 }
 

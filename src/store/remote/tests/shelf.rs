@@ -314,7 +314,11 @@ impl Engine for ShelfEngine {
             }) => self
                 .policy
                 .dead_id_refuses(identity.id_token_iat(), *at, iat),
-            _ => false,
+            Some(Record {
+                identity,
+                state: State::Live { .. },
+            }) => self.policy.live_id_refuses(identity.id_token_iat(), iat),
+            None => false,
         };
         if refused || self.marked(&books, new.identity(), now) {
             return Ok(Registration::AlreadyLoggedOut);
