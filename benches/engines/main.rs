@@ -5,8 +5,6 @@
 
 #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 mod load;
-#[cfg(feature = "postgres")]
-mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
@@ -23,8 +21,6 @@ fn main() {
     }
     #[cfg(feature = "redis")]
     redis::run();
-    #[cfg(feature = "postgres")]
-    postgres::run();
     #[cfg(feature = "sqlite")]
     sqlite::run();
 }
