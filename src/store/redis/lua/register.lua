@@ -7,8 +7,16 @@ if is_marked(new.t1, new.t2, new.iat) then
   return 0
 end
 local old = read(new.tag)
-if old and old.state ~= 'live' and old.expires_at > now and dead_id_refuses(old.last_refused, new.iat) then
-  return 0
+if old and old.expires_at > now then
+  local refuses
+  if old.state == 'live' then
+    refuses = live_id_refuses(old.iat, new.iat)
+  else
+    refuses = dead_id_refuses(old.last_refused, new.iat)
+  end
+  if refuses then
+    return 0
+  end
 end
 write(new)
 if old then

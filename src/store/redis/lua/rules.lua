@@ -25,6 +25,10 @@ local function dead_id_refuses(last_refused, iat)
   return not iat or iat <= last_refused
 end
 
+local function live_id_refuses(live_iat, iat)
+  return live_iat and (not iat or iat < live_iat)
+end
+
 -- Keys are cleaned up by the clock of the server, which may differ from those of the nodes: five minutes later than the rules need,
 -- and at the latest after some 300 years, for times that mean "never".
 local function time_to_live(expires_at)
