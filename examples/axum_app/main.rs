@@ -41,7 +41,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Err(error) => return Err(format!("--listen {}: {error}", args.listen).into()),
     };
     let address = listener.local_addr()?;
-    let store = args.store.clone();
+    let store = args.store.open().await?;
     let settings = args.into_settings(
         address,
         Brand::new("axum app", "A relying party on axum", 200),

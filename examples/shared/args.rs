@@ -4,12 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::process::exit;
 
-use tower_backchannel_logout::session::AnyRegistry;
 use tower_backchannel_logout::{ClientId, Issuer};
 
 use crate::shared::brand::Brand;
 use crate::shared::relying_party::Settings;
-use crate::store;
+use crate::store::StoreName;
 
 /// What the command line says.
 pub(crate) struct Args {
@@ -19,7 +18,7 @@ pub(crate) struct Args {
     /// Where to listen.
     pub(crate) listen: String,
     /// Where the sessions are kept.
-    pub(crate) store: AnyRegistry,
+    pub(crate) store: StoreName,
     public_url: Option<String>,
     alg: String,
     decryption_keys: Option<String>,
@@ -101,7 +100,7 @@ impl Args {
             client_id: ClientId::parse(client_id.ok_or("--client-id is missing")?).map_err(text)?,
             client_secret: client_secret.filter(|secret| !secret.is_empty()),
             listen: listen.unwrap_or_else(|| default_listen.to_owned()),
-            store: store::open(store.as_deref().unwrap_or("memory"))?,
+            store: StoreName::parse(store.as_deref().unwrap_or("memory"))?,
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             alg: alg.unwrap_or_else(|| "RS256".to_owned()),
             decryption_keys,
