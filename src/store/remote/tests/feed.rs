@@ -1,6 +1,7 @@
 //! The tasks behind the connections: when they run, what they cost, how they end.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
@@ -45,7 +46,7 @@ async fn a_node_with_a_local_copy_leaves_no_task_behind_either() {
     drop(node);
     settle().await;
     assert_eq!(tasks(), 0);
-    assert_eq!(std::sync::Arc::strong_count(&shelf), 1);
+    assert_eq!(Arc::strong_count(&shelf), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,4 +137,62 @@ async fn a_hung_store_is_given_up_and_asked_again() {
         end(&there, "a").await;
     });
     assert!(super::time_until_over(watch).await <= Duration::from_secs(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_said_once_and_so_is_its_end() {
+    let said = Said::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(said.clone())
+        .with_max_level(tracing::Level::TRACE)
+        .finish();
+    let _said = tracing::subscriber::set_default(subscriber);
+    let (_shelf, here, _there, _clock) = two_nodes();
+    begin(&here, "a-secret-id").await;
+    let mut watch = Box::pin(here.ended(&id("a-secret-id")));
+    assert!(!is_over(&mut watch).await);
+    for _ in 0..2 {
+        here.engine().go_away(true);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        here.engine().go_away(false);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    let text = said.text();
+    let count = |line| text.matches(line).count();
+    assert_eq!(count("WARN"), 2, "{text}");
+    assert_eq!(count("the session store does not answer"), 2);
+    assert_eq!(count("the session store answers again"), 2);
+    assert!(
+        !text.contains("secret") && !text.contains("customer"),
+        "{text}"
+    );
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Said {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
 }
