@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
 /// Whole seconds since 1970-01-01T00:00:00Z, as in `iat` and `exp` (RFC 7519 `NumericDate`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnixTime(i64);
@@ -73,6 +75,14 @@ impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
         SystemTime::now().into()
     }
+}
+
+/// A moment of tokio's clock and a duration. One that is too long to be added, such as [`Duration::MAX`] for "no limit", is as good
+/// as 30 years.
+pub(crate) fn later(from: Instant, by: Duration) -> Instant {
+    from.checked_add(by)
+        .or_else(|| from.checked_add(Duration::from_secs(30 * 365 * 86_400)))
+        .unwrap_or(from)
 }
 
 #[cfg(test)]

@@ -6,19 +6,6 @@
 //! when no browser is open. "BCL" is OpenID Connect Back-Channel Logout 1.0 with errata set 1; `BCL-nn` is a row of the
 //! requirement matrix behind this crate, cited where it is enforced and in the test that proves it.
 //!
-//! # The way of a request
-//!
-//! | step | room |
-//! | --- | --- |
-//! | the form of the POST is read, and the answer given | [`endpoint`] |
-//! | verify, end, tell, remember: the order of steps | [`logout`] |
-//! | which provider and client it is, and their keys | [`provider`], [`jwks`], [`fetch`] |
-//! | what a Logout Token must be, and what its signature | [`token`], [`jose`] |
-//! | was this token processed before | [`replay`] |
-//! | which sessions it ends, and the marks it leaves | [`session`], [`store`] |
-//! | what the application does afterwards | [`event`] |
-//! | is this session still live: on each request, and for open connections | [`guard`] |
-//!
 //! # Quick start
 //!
 //! ```no_run
@@ -45,9 +32,28 @@
 //! # }
 //! ```
 //!
-//! At login the application calls [`SessionRegistry::register`](session::SessionRegistry::register) with the `sub`, `sid` and
-//! `iat` of the ID token, *and looks at the answer*: a logout may have come first. At a change of the session id it calls
-//! [`rebind`](session::SessionRegistry::rebind), at a local logout [`unregister`](session::SessionRegistry::unregister).
+//! At login the application registers the session, *and looks at the answer*: a logout may have come first.
+//!
+//! ```
+//! use tower_backchannel_logout::session::{NewSession, Registration, SessionIdentity, SessionRegistry};
+//! # use tower_backchannel_logout::{BoxError, ClientId, Issuer, SessionId, Sid, Subject, clock::UnixTime, store::MemoryStore};
+//! # async fn callback(
+//! #     store: &MemoryStore, issuer: Issuer, client_id: ClientId, subject: Subject, sid: Option<Sid>, iat: UnixTime,
+//! #     random_id: SessionId, expires_at: UnixTime,
+//! # ) -> Result<(), BoxError> {
+//!
+//! // From the verified ID Token: `iss`, the own `client_id`, `sub`, `sid` if there is one, and `iat`.
+//! let identity = SessionIdentity::new(issuer, client_id, subject).with_sid(sid).with_id_token_iat(iat);
+//! match store.register(NewSession::new(random_id, identity, expires_at)).await? {
+//!     Registration::Registered => { /* set the cookie */ }
+//!     Registration::AlreadyLoggedOut => { /* set none: start the login again */ }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! At a change of the session id it calls [`rebind`](session::SessionRegistry::rebind), at a local logout
+//! [`unregister`](session::SessionRegistry::unregister).
 //!
 //! In plain hyper, wrap the service in `hyper_util::service::TowerToHyperService`; in front of any tower service, use
 //! [`LogoutLayer`](endpoint::LogoutLayer); in another framework, call [`Logout::handle`](logout::Logout::handle) with the token; without
@@ -62,6 +68,19 @@
 //! request is compared with the marks of logouts, see [`guard`]. A page, an app or a cache that already has its data is out of
 //! reach, and so is an access token that a resource server accepts without asking (BCL 1, 4; spec BCL-153).
 //!
+//! # The way of a request
+//!
+//! | step | room |
+//! | --- | --- |
+//! | the form of the POST is read, and the answer given | [`endpoint`] |
+//! | verify, end, tell, remember: the order of steps | [`logout`] |
+//! | which provider and client it is, and their keys | [`provider`], [`jwks`], [`fetch`] |
+//! | what a Logout Token must be, and what its signature | [`token`], [`jose`] |
+//! | was this token processed before | [`replay`] |
+//! | which sessions it ends, and the marks it leaves | [`session`], [`store`] |
+//! | what the application does afterwards | [`event`] |
+//! | is this session still live: on each request, and for open connections | [`guard`] |
+//!
 //! # Features
 //!
 //! | feature | adds |
@@ -70,7 +89,11 @@
 //! | `jwe` | encrypted Logout Tokens |
 //! | `josekit` | josekit keys and key sets as input (needs OpenSSL) |
 //! | `reqwest` | a `reqwest::Client` as the fetcher |
+//! | `redis` | [`RedisStore`](store::RedisStore): Redis or Valkey, one server or a cluster |
+//! | `postgres`, `sqlite` | [`PostgresStore`](store::PostgresStore), [`SqliteStore`](store::SqliteStore) |
+//! | `tower-sessions` | a wrapper around any tower-sessions store |
 //! | `metrics` | counters, gauges and histograms through the `metrics` facade |
+//! | `tower-sessions` | `store::tower_sessions`: a wrapper around any tower-sessions store, 0.14 and 0.15 |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!
 //! Features add items and never change behaviour.
@@ -104,7 +127,8 @@ pub mod guard;
         feature = "client",
         feature = "jwe",
         feature = "metrics",
-        feature = "testing"
+        feature = "testing",
+        feature = "tower-sessions"
     )),
     allow(rustdoc::broken_intra_doc_links)
 )]

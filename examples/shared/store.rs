@@ -84,6 +84,28 @@ fn redis(_: &str) -> Result<AnyRegistry, String> {
     Err("built without feature redis".to_owned())
 }
 
+#[cfg(feature = "postgres")]
+fn postgres(url: &str) -> Result<AnyRegistry, String> {
+    use std::time::Duration;
+
+    use sqlx::postgres::PgPoolOptions;
+    use tower_backchannel_logout::store::PostgresStore;
+
+    let pool = PgPoolOptions::new().connect_lazy(url);
+    let store = PostgresStore::builder(pool.map_err(|error| text(&error))?);
+    let store = store.build().map_err(|error| text(&error))?;
+    let tables = store.clone();
+    // The database need not be there yet.
+    tokio::spawn(async move {
+        while let Err(error) = tables.migrate().await {
+            tracing::warn!(%error, "the tables could not be made; trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    Ok(AnyRegistry::new(store))
+}
+
+#[cfg(not(feature = "postgres"))]
 fn postgres(_: &str) -> Result<AnyRegistry, String> {
     Err("built without feature postgres".to_owned())
 }

@@ -58,7 +58,10 @@ impl RelyingParty {
         let brand = &self.settings.brand;
         let welcome = format!("Welcome to {}", brand.name);
         let (heading, notice) = match away {
-            Away::Visitor => (welcome.as_str(), brand.tagline.as_str()),
+            Away::Visitor => (
+                welcome.as_str(),
+                "Sign in and keep the page open: it notices by itself when your provider signs you out.",
+            ),
             Away::Ended => ("You are signed out", "Your session has ended."),
         };
         let everywhere = brand.everywhere.as_deref().map(|url| {

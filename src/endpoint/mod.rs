@@ -20,6 +20,7 @@ mod layer;
 mod receive;
 mod response;
 mod service;
+mod work;
 
 pub use body::LogoutBody;
 pub use config::EndpointConfig;

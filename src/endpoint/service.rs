@@ -5,14 +5,13 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Version, request};
 use http_body::Body;
 use http_body_util::Full;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 use tracing::Instrument;
 
@@ -21,6 +20,8 @@ use super::form::logout_token;
 use super::future::LogoutFuture;
 use super::receive::{check_head, read_body};
 use super::response::Verdict;
+use super::work::Work;
+use crate::clock::later;
 use crate::event::{BoxError, LogoutSpan};
 use crate::logout::{Logout, LogoutErrorKind, TokenPlace};
 use crate::measure::{self, InProgress, Started};
@@ -29,13 +30,16 @@ use crate::refusal::Refusal;
 use crate::replay::{MemoryReplay, ReplayStore};
 use crate::session::SessionStore;
 
-/// How long a logout that missed the deadline may go on.
-const OVERTIME: Duration = Duration::from_secs(30);
-
 /// The back-channel logout endpoint. Mount it where the OP was told to send its requests (`backchannel_logout_uri`).
 ///
 /// It does not look at the path. It is always ready: requests beyond the bound are answered `503`, not queued. Cheap to clone; all
 /// clones share the bound on requests in progress. The future needs a tokio runtime with its timer.
+///
+/// # Cancel safety
+///
+/// A future that is dropped before the body has arrived has done nothing. From then on the logout is carried out whether or not
+/// somebody waits for the answer: an OP that hung up, or a proxy that lost patience, may never ask again. It keeps its place among
+/// the requests in progress for at most 30 seconds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -142,7 +146,7 @@ where
         let span = record.span.span();
         let work = async move {
             let version = head.version;
-            let verdict = answer(Arc::clone(&shared), head, body, place, &record.span).await;
+            let verdict = answer(Arc::clone(&shared), head, body, place, &record).await;
             conclude(verdict, &record, version, &shared)
         };
         LogoutFuture::boxed(work.instrument(span))
@@ -155,7 +159,7 @@ async fn answer<S, R, B>(
     head: request::Parts,
     body: B,
     place: Place,
-    span: &LogoutSpan,
+    record: &Record,
 ) -> Verdict
 where
     S: SessionStore,
@@ -169,23 +173,17 @@ where
         Ok(form) => form,
         Err(refusal) => return Verdict::Request(refusal),
     };
-    let inner = span.clone();
-    let mut work = Box::pin(async move {
-        let verdict = carry_out(&shared.logout, &head, &form, &inner).await;
+    let span = record.span.clone();
+    let carrying_out = async move {
+        let verdict = carry_out(&shared.logout, &head, &form, &span).await;
         drop(place);
         verdict
-    });
-    match timeout_at(started + config.deadline, &mut work).await {
+    };
+    let mut work = Work::new(carrying_out, record.span.clone(), record.started);
+    match timeout_at(later(started, config.deadline), &mut work).await {
         Ok(verdict) => verdict,
         Err(_) => {
-            // The OP is told in time that we are late, and may never ask again: the logout goes on without it. It keeps
-            // its place among the requests in progress, so that this is bounded too.
-            let overtime = async move {
-                if timeout(OVERTIME, work).await.is_err() {
-                    tracing::error!(outcome = "failed", reason = "deadline", "logout given up");
-                }
-            };
-            tokio::spawn(overtime.instrument(span.span()));
+            work.go_on();
             Verdict::Logout(LogoutErrorKind::Deadline)
         }
     }

@@ -2,6 +2,8 @@
 
 mod hook;
 pub(crate) mod hub;
+#[cfg(feature = "tower-sessions")]
+pub(crate) mod late;
 mod span;
 
 pub(crate) use hook::SharedHook;

@@ -47,16 +47,26 @@ mod check;
 mod cookie;
 mod extract;
 mod future;
+#[cfg(feature = "tower-sessions")]
+mod late_save;
 mod layer;
 mod live;
 mod rejection;
 mod service;
+#[cfg(feature = "tower-sessions")]
+mod tower_sessions;
 
 pub use body::GuardBody;
 pub use cookie::SessionCookie;
 pub use extract::{Presented, RequestHead, SessionExtractor};
 pub use future::ResponseFuture;
+#[cfg(feature = "tower-sessions")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower-sessions")))]
+pub use late_save::{LateSave, LateSaveFuture, LateSaveLayer};
 pub use layer::SessionGuardLayer;
 pub use live::{Ended, LiveSession};
 pub use rejection::Rejection;
 pub use service::SessionGuard;
+#[cfg(feature = "tower-sessions")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower-sessions")))]
+pub use tower_sessions::TowerSession;

@@ -12,6 +12,7 @@ use super::freshness::{lifetime, refresh_after};
 use super::remote::{Inner, State};
 use super::snapshot::Snapshot;
 use super::{KeysErrorKind, KeysUnavailable};
+use crate::clock::later;
 use crate::measure;
 
 type Outcome = Result<(), KeysErrorKind>;
@@ -96,7 +97,7 @@ impl Inner {
     /// left for requests. Says when to look again.
     pub(super) fn pursue(self: &Arc<Self>, now: Instant) -> Instant {
         let cooldown = self.policy.cooldown;
-        let after = |at: Instant| at.checked_add(cooldown).unwrap_or(at);
+        let after = |at: Instant| later(at, cooldown);
         let Ok(runtime) = Handle::try_current() else {
             return after(now);
         };
@@ -223,10 +224,9 @@ impl Inner {
             // 304 without a set is not possible: the request is conditional only after a success.
             (None, None) => return false,
         };
-        let fresh_for = refresh_after(
-            lifetime(&loaded.located.headers),
-            self.random(state.attempts),
-        );
+        // Ahead of the end of its use too, where that comes first.
+        let lifetime = lifetime(&loaded.located.headers).min(self.policy.max_stale);
+        let fresh_for = refresh_after(lifetime, self.random(state.attempts));
         let passed = now.saturating_duration_since(loaded.sent);
         self.snapshot.store(Some(Arc::new(Snapshot {
             keys,

@@ -65,7 +65,8 @@ impl RemoteJwks {
             if fetched_after(&current, miss.arrived) {
                 return inner.judge_new(seen, current, &miss);
             }
-            if later_than(&current, iat.saturating_add(miss.leeway)) {
+            let wall = inner.clock.now();
+            if later_than(&current, iat.saturating_add(miss.leeway), wall, now) {
                 return AfterMiss::Final;
             }
             if miss.kind == MissKind::UnknownKid && inner.lock().absent.contains(miss.kid, now) {
@@ -155,6 +156,11 @@ fn fetched_after(current: &KeySnapshot, arrived: Instant) -> bool {
 }
 
 /// Whether the set was fetched later than the token can have been made (BCL-76).
-fn later_than(current: &KeySnapshot, token: UnixTime) -> bool {
-    current.0.fetched.is_some_and(|(_, wall)| wall > token)
+fn later_than(current: &KeySnapshot, token: UnixTime, wall: UnixTime, now: Instant) -> bool {
+    current.0.fetched.is_some_and(|(at, noted)| {
+        // The clock may have been set back since: then the age of the set says when that was. Of a machine that slept, the age is too
+        // small, and what was noted is right. The earlier one costs a refresh at most, the later one a logout.
+        let by_age = wall.saturating_sub(now.saturating_duration_since(at));
+        noted.min(by_age) > token
+    })
 }

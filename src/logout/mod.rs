@@ -30,6 +30,7 @@
 //!
 //! Every future here may be dropped at any point. A logout that was answered with success has taken effect.
 
+mod attend;
 mod builder;
 mod contain;
 mod error;

@@ -5,31 +5,22 @@
 //! 1. A token is parked only when it could still be valid: its shape, issuer, audience and header were checked before.
 //! 2. The lot is bounded in number, bytes and age, for each issuer by itself. When it is full the oldest goes first.
 //! 3. As soon as the keys are back, and at least every few seconds, the parked tokens are verified *as of their
-//!    arrival* and processed like fresh ones. One task an issuer does that, and it ends when its lot is empty.
+//!    arrival* and processed like fresh ones, see [`attend`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
-use tracing::Instrument;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
 
-use super::error::{LogoutError, LogoutErrorKind};
-use super::outcome::{LogoutOutcome, codes};
+use super::attend::attend;
 use super::pipeline::Logout;
 use super::verifier::{Arrival, TokenPlace};
-use crate::clock::UnixTime;
-use crate::event::LogoutSpan;
 use crate::measure;
 use crate::replay::ReplayStore;
 use crate::session::SessionStore;
 use crate::types::Issuer;
-
-/// Pause between two attempts when nothing says that the keys have changed.
-const PAUSE: Duration = Duration::from_secs(5);
-
-/// Shortest pause between two attempts, whatever the reason for the second.
-const BREATH: Duration = Duration::from_secs(1);
 
 /// Bounds of the tokens that wait for keys, for each issuer by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +63,10 @@ impl Parking {
     }
 }
 
-struct Parked {
-    token: Box<str>,
-    place: TokenPlace,
-    arrival: Arrival,
+pub(super) struct Parked {
+    pub(super) token: Box<str>,
+    pub(super) place: TokenPlace,
+    pub(super) arrival: Arrival,
 }
 
 #[derive(Default)]
@@ -127,17 +118,23 @@ impl ParkingLot {
             measure::parked("too_large");
             return;
         }
+        // Outside of a runtime there is nobody to attend to it, and no way to fetch keys either.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let mut lots = self.lots();
         let lot = lots.entry(issuer.clone()).or_default();
         if lot.tokens.iter().any(|parked| *parked.token == *token) {
             return;
         }
+        let before = lot.tokens.len();
         while lot.tokens.len() >= self.bounds.max_tokens
             || lot.bytes + token.len() > self.bounds.max_bytes
         {
             lot.drop_oldest();
             measure::parked("pushed_out");
         }
+        let pushed_out = before - lot.tokens.len();
         lot.bytes += token.len();
         lot.tokens.push_back(Parked {
             token: token.into(),
@@ -148,14 +145,14 @@ impl ParkingLot {
         measure::parked_now(issuer, lot.tokens.len());
         drop(lots);
         measure::parked("parked");
-        tracing::warn!(iss = %issuer, reason = "keys_unavailable", "token parked until the keys are back");
+        tracing::warn!(iss = %issuer, reason = "keys_unavailable", pushed_out, "token parked until the keys are back");
         if !attended {
-            tokio::spawn(attend(logout.clone(), issuer.clone()));
+            runtime.spawn(attend(logout.clone(), issuer.clone()));
         }
     }
 
     /// When the oldest token came in; `None`, and nobody attends any more, when there is none.
-    fn oldest(&self, issuer: &Issuer) -> Option<Instant> {
+    pub(super) fn oldest(&self, issuer: &Issuer) -> Option<Instant> {
         let mut lots = self.lots();
         let oldest = lots
             .get(issuer)?
@@ -169,15 +166,16 @@ impl ParkingLot {
     }
 
     /// Takes the tokens that are young enough; `None`, and nobody attends any more, when there is none.
-    fn take(&self, issuer: &Issuer, now: UnixTime) -> Option<VecDeque<Parked>> {
+    pub(super) fn take(&self, issuer: &Issuer, now: Instant) -> Option<VecDeque<Parked>> {
         let mut lots = self.lots();
         let lot = lots.get_mut(issuer)?;
         lot.bytes = 0;
         let mut tokens = std::mem::take(&mut lot.tokens);
         let parked = tokens.len();
         measure::parked_now(issuer, 0);
+        // By the clock of the runtime: setting the time of day ages no token.
         tokens.retain(|token| {
-            now.saturating_duration_since(token.arrival.time) <= self.bounds.max_age
+            now.saturating_duration_since(token.arrival.instant) <= self.bounds.max_age
         });
         let expired = parked - tokens.len();
         if tokens.is_empty() {
@@ -193,11 +191,12 @@ impl ParkingLot {
         (!tokens.is_empty()).then_some(tokens)
     }
 
-    /// Puts tokens back in front of those that came meanwhile.
-    fn put_back(&self, issuer: &Issuer, tokens: VecDeque<Parked>) {
+    /// Puts tokens back in front of those that came meanwhile. Unless somebody still attends, the next token that is parked calls
+    /// for somebody.
+    pub(super) fn put_back(&self, issuer: &Issuer, tokens: VecDeque<Parked>, attended: bool) {
         let mut lots = self.lots();
         let lot = lots.entry(issuer.clone()).or_default();
-        lot.attended = true;
+        lot.attended = attended;
         for parked in tokens.into_iter().rev() {
             lot.bytes += parked.token.len();
             lot.tokens.push_front(parked);
@@ -208,69 +207,4 @@ impl ParkingLot {
         }
         measure::parked_now(issuer, lot.tokens.len());
     }
-}
-
-/// Waits for keys and processes what is parked, until nothing is left.
-async fn attend<S: SessionStore, R: ReplayStore>(logout: Logout<S, R>, issuer: Issuer) {
-    let Some(lot) = &logout.0.parking else { return };
-    while let Some(oldest) = lot.oldest(&issuer) {
-        match logout.verifier().providers().find(issuer.as_str()) {
-            // Keys that were fetched after a token came in settle it, without another fetch.
-            Some(provider) => {
-                let _ = timeout(PAUSE, provider.keys().refreshed_after(oldest)).await;
-            }
-            None => sleep(PAUSE).await,
-        }
-        let Some(tokens) = lot.take(&issuer, logout.verifier().clock().now()) else {
-            return;
-        };
-        let mut waiting = VecDeque::new();
-        for parked in tokens {
-            match retry(&logout, &parked, &issuer).await {
-                Ok(()) => measure::parked("processed"),
-                Err(LogoutErrorKind::Refused(_)) => measure::parked("refused"),
-                Err(_) => waiting.push_back(parked),
-            }
-        }
-        if !waiting.is_empty() {
-            lot.put_back(&issuer, waiting);
-            sleep(BREATH).await;
-        }
-    }
-}
-
-async fn retry<S: SessionStore, R: ReplayStore>(
-    logout: &Logout<S, R>,
-    parked: &Parked,
-    issuer: &Issuer,
-) -> Result<(), LogoutErrorKind> {
-    let span = LogoutSpan::parked(issuer);
-    async {
-        let handled = handle(logout, parked, &span).await;
-        let (outcome, reason) = codes(&handled);
-        span.conclude(outcome, reason);
-        let Err(error) = handled else {
-            return Ok(());
-        };
-        match error.kind() {
-            // Said when it was parked; it goes on waiting.
-            LogoutErrorKind::KeysUnavailable => {}
-            _ => error.log(),
-        }
-        Err(error.kind())
-    }
-    .instrument(span.span())
-    .await
-}
-
-async fn handle<S: SessionStore, R: ReplayStore>(
-    logout: &Logout<S, R>,
-    parked: &Parked,
-    span: &LogoutSpan,
-) -> Result<LogoutOutcome, LogoutError> {
-    let token = logout
-        .verifier()
-        .verify_at(&parked.token, parked.place, parked.arrival)
-        .await?;
-    logout.process(token, span).await
 }

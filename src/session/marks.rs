@@ -12,8 +12,11 @@
 //! 4. **Proof of life** ([`MarkPolicy::is_too_old`]): a mark lives at least as long after its cut-off as a login may take. An ID
 //!    Token that is older than that cannot be shown to be alive, since the mark that would refuse it may be gone: its login is
 //!    refused, and a stateless session with it is over.
-//! 5. **Dead ids** ([`MarkPolicy::dead_id_refuses`]): an id that ended takes no login with the ID Token it ended with, or an
-//!    older one, so that a late save cannot bring it back.
+//! 5. **Late saves** ([`MarkPolicy::dead_id_refuses`], [`MarkPolicy::live_id_refuses`]): an id that ended takes no login with the ID
+//!    Token it ended with, or an older one, and one that is live none that is older than its own: an id never goes back.
+//!
+//! Rules 3 and 5 and the merging of marks stand a second time in `store/redis/lua`, where a script of the server needs them, and all
+//! rules as conditions of SQL in `store/postgres/rules.rs`: change all or none. The store suite runs over all of them.
 //!
 //! A store writes the marks *before* it looks for sessions, and makes a login findable *before* it looks for marks. Whichever of the
 //! two comes first, a session that the logout selects ends.
@@ -184,6 +187,12 @@ impl MarkPolicy {
         new_iat: Option<UnixTime>,
     ) -> bool {
         new_iat.is_none_or(|new| new <= dead_iat.unwrap_or(ended_at))
+    }
+
+    /// Whether an id that is live refuses a login: one with an older ID Token is the late save of a session that had the id before.
+    #[must_use]
+    pub fn live_id_refuses(&self, live_iat: Option<UnixTime>, new_iat: Option<UnixTime>) -> bool {
+        live_iat.is_some_and(|live| new_iat.is_none_or(|new| new < live))
     }
 
     fn reaches(&self, cut_off: UnixTime, id_token_iat: Option<UnixTime>) -> bool {

@@ -162,8 +162,8 @@ pub trait SessionRegistry: SessionStore {
     /// Records a session at login, unless a logout that reaches it came first, or its ID Token is so old that a logout could
     /// have been forgotten since (see [`NewSession::dangerous_adopt_existing`]).
     ///
-    /// A session that is live under the same id is replaced. An id that ended takes no login with the ID Token it ended with: a
-    /// late save brings nothing back.
+    /// A session that is live under the same id is replaced, unless its ID Token is later. An id that ended takes no login with the
+    /// ID Token it ended with, or an older one. So a late save brings nothing back.
     ///
     /// # Errors
     ///

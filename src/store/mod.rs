@@ -1,6 +1,8 @@
 //! Where sessions are kept: the stores that ship.
 
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(test, feature = "redis", feature = "postgres", feature = "sqlite"))]
@@ -8,8 +10,16 @@ mod redis;
 mod remote;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "tower-sessions")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower-sessions")))]
+pub mod tower_sessions;
 
 pub use memory::{MemoryStats, MemoryStore, MemoryStoreBuilder, MemoryStoreError};
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub use postgres::{
+    PostgresStore, PostgresStoreBuilder, PostgresStoreError, PostgresStoreErrorKind,
+};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use redis::{RedisStore, RedisStoreBuilder, RedisStoreError, RedisStoreErrorKind};

@@ -520,6 +520,50 @@ async fn our_own_inability_is_503_and_400_in_literal_mode() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn literal_mode_makes_each_of_our_inabilities_400_and_keeps_retry_after() {
+    // BCL-19
+    let literal = EndpointConfig::default().with_literal_400(true);
+    let rig = crate::parking::Rig::new();
+    let keys = LogoutService::with_config(
+        rig.logout(
+            rig.store(),
+            tower_backchannel_logout::logout::Parking::default(),
+        ),
+        literal,
+    );
+    let op = Op::new();
+    let late = op.endpoint_with(ScriptedStore::new([Behaviour::Hang]), literal);
+    let full = op.endpoint_with(op.store(), literal.with_max_in_progress(0));
+    let hook = Logout::builder(op.store(), [op.provider()])
+        .with_clock(op.clock.clone())
+        .with_hook(|_| std::future::ready(Err::<(), _>(std::io::Error::other("hook"))))
+        .build();
+    let hook = LogoutService::with_config(hook, literal);
+    let token = op.token().sub("a").sign();
+    for (answer, kind) in [
+        (
+            send(&keys, form(&rig.token().sub("a").sign())).await,
+            LogoutErrorKind::KeysUnavailable,
+        ),
+        (send(&late, form(&token)).await, LogoutErrorKind::Deadline),
+        (send(&full, form(&token)).await, LogoutErrorKind::Overloaded),
+        (
+            send(&hook, form(&token)).await,
+            LogoutErrorKind::HookFailure,
+        ),
+    ] {
+        let text = kind.description();
+        assert_error(
+            &answer,
+            StatusCode::BAD_REQUEST,
+            "temporarily_unavailable",
+            text,
+        );
+        assert_eq!(answer.headers()["retry-after"], "5");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_is_answered_within_the_deadline_and_the_logout_goes_on() {
     // BCL-20, BCL-147
     let op = Op::new();
@@ -534,6 +578,46 @@ async fn a_request_is_answered_within_the_deadline_and_the_logout_goes_on() {
         text,
     );
     assert_eq!(started.elapsed(), Duration::from_secs(2));
+}
+
+/// A store that takes its time.
+#[derive(Clone)]
+struct Slow(Duration);
+
+impl SessionStore for Slow {
+    type Error = Infallible;
+
+    async fn terminate(&self, _: &LogoutRequest) -> Result<Terminated, Infallible> {
+        tokio::time::sleep(self.0).await;
+        Ok(Terminated::default())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stays_within_its_limits_by_a_millisecond_is_success() {
+    // BCL-07, BCL-20: the body has one second, everything together two.
+    for (body_ms, store_ms, status) in [
+        (999, 1000, StatusCode::OK),
+        (999, 1002, StatusCode::SERVICE_UNAVAILABLE),
+        (1001, 0, StatusCode::REQUEST_TIMEOUT),
+    ] {
+        let op = Op::new();
+        let text = format!("logout_token={}", op.token().sub("a").sign());
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
+        let sending = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(body_ms)).await;
+            let _ = sender.send(Ok(Frame::data(Bytes::from(text)))).await;
+        });
+        let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
+        let request = Request::post("/")
+            .header("content-type", TYPE)
+            .body(StreamBody::new(stream))
+            .unwrap();
+        let endpoint = op.endpoint(Slow(Duration::from_millis(store_ms)));
+        let answer = send(&endpoint, request).await;
+        assert_eq!(answer.status(), status, "{body_ms} and {store_ms} ms");
+        sending.await.unwrap();
+    }
 }
 
 /// A store that answers when the gate opens, and counts its answers.

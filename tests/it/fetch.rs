@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tower_backchannel_logout::fetch::{Fetch, FetchErrorKind, FetchLimits, HttpClient};
+use tower_backchannel_logout::fetch::{
+    BoxError, Fetch, FetchBody, FetchErrorKind, FetchLimits, HttpClient,
+};
 use tower_backchannel_logout::jwks::{KeysErrorKind, RefreshPolicy};
 use tower_backchannel_logout::provider::{Client, Provider};
 
@@ -176,6 +178,31 @@ async fn a_server_that_falls_silent_leaves_the_good_set_in_place() {
     let keys = provider.remote_keys().unwrap();
     assert!(keys.refresh().await.is_err());
     assert!(keys.current().is_some_and(|keys| keys.len() == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_frames_without_bytes_is_given_up_in_time() {
+    // BCL-83: the shipped client cannot bring one, another may.
+    struct Empty;
+    impl Fetch for Empty {
+        async fn fetch(&self, _: http::Request<()>) -> Result<http::Response<FetchBody>, BoxError> {
+            let frames = tokio_stream::StreamExt::map(tokio_stream::iter(0_u64..), |_| {
+                Ok::<_, BoxError>(http_body::Frame::data(bytes::Bytes::new()))
+            });
+            let body = http_body_util::StreamBody::new(frames);
+            Ok(http::Response::new(FetchBody::new(body)))
+        }
+    }
+    // The runtime is never idle meanwhile, so its time goes on only if others have their turn too.
+    let time = tokio::spawn(async {
+        loop {
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+    });
+    let keys = provider("https://op.example/jwks".to_owned(), Empty);
+    let error = keys.ready().await.unwrap_err();
+    assert_eq!(error.kind(), KeysErrorKind::Fetch(FetchErrorKind::Timeout));
+    time.abort();
 }
 
 #[tokio::test]

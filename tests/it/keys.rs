@@ -388,7 +388,25 @@ async fn keys_are_found_by_discovery_and_never_by_the_metadata_of_another_issuer
     let verifier = LogoutTokenVerifier::new(provider.clone());
     let token = mint(&wire.url("/t1"), &key).logout_token().sub("u").sign();
     assert_eq!(verdict(&verifier, &token).await, Ok(()));
-    serve("https://evil.example".to_owned());
+    // The keys have moved, and the metadata that says where is another issuer's.
+    let evil = json!({ "issuer": "https://evil.example", "jwks_uri": wire.url("/evil") });
+    let evil = evil.to_string();
+    wire.answer_by_path(move |path| match path {
+        "/t1/.well-known/openid-configuration" => Reply::Ok(evil.clone()),
+        _ => Reply::Raw("HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n".to_owned()),
+    });
+    let keys = provider.remote_keys().unwrap();
+    assert!(keys.refresh().await.is_err());
+    let heads = wire.heads();
+    let asked: Vec<_> = heads
+        .iter()
+        .filter_map(|head| head.split(' ').nth(1))
+        .collect();
+    assert_eq!(
+        asked[asked.len() - 2..],
+        ["/jwks", "/t1/.well-known/openid-configuration"],
+        "and its jwks_uri is not asked"
+    );
     assert_eq!(
         verdict(&verifier, &token).await,
         Ok(()),

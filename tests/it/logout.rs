@@ -1,22 +1,22 @@
 //! Spec sections F and G: the order of steps after a token is verified.
 
 use std::future::ready;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_backchannel_logout::Subject;
 use tower_backchannel_logout::clock::UnixTime;
 use tower_backchannel_logout::endpoint::LogoutService;
 use tower_backchannel_logout::event::LogoutEvent;
 use tower_backchannel_logout::logout::{Logout, LogoutErrorKind, LogoutOutcome, OnHookFailure};
 use tower_backchannel_logout::refusal::Refusal;
 use tower_backchannel_logout::replay::{ReplayKey, ReplayStore};
-use tower_backchannel_logout::session::{LogoutRequest, SessionStore};
+use tower_backchannel_logout::session::{EndedSession, LogoutRequest, SessionStore, Terminated};
+use tower_backchannel_logout::{SessionId, Subject};
 
 use crate::rig::{
-    Behaviour, NOW, Op, ScriptedStore, client_id, form, is_live, issuer, send, sign_in,
+    Behaviour, NOW, Op, ScriptedStore, StoreError, client_id, form, is_live, issuer, send, sign_in,
 };
 
 fn seconds_later(seconds: i64) -> UnixTime {
@@ -91,6 +91,97 @@ async fn a_token_whose_first_processing_failed_is_processed_anew() {
             "the third was a repetition of a success"
         );
     }
+}
+
+/// A table of three sessions. The second row is locked the first time.
+#[derive(Clone)]
+struct Rows {
+    live: Arc<Mutex<Vec<&'static str>>>,
+    locked: Arc<AtomicBool>,
+}
+
+impl SessionStore for Rows {
+    type Error = StoreError;
+
+    async fn terminate(&self, _: &LogoutRequest) -> Result<Terminated, StoreError> {
+        let mut ended = Vec::new();
+        let mut live = self.live.lock().unwrap();
+        while let Some(row) = live.first().copied() {
+            if row == "two" && self.locked.swap(false, Ordering::SeqCst) {
+                return Err(StoreError);
+            }
+            live.remove(0);
+            ended.push(EndedSession::new(SessionId::parse(row).unwrap()));
+        }
+        Ok(Terminated::new(ended))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_half_way_is_503_until_every_session_is_ended() {
+    // BCL-145, BCL-147
+    let op = Op::new();
+    let store = Rows {
+        live: Arc::new(Mutex::new(vec!["one", "two", "three"])),
+        locked: Arc::new(AtomicBool::new(true)),
+    };
+    let endpoint = op.endpoint(store.clone());
+    let token = op.token().sub("alice").sign();
+    let answer = send(&endpoint, form(&token)).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(*store.live.lock().unwrap(), ["two", "three"]);
+    assert_eq!(send(&endpoint, form(&token)).await.status(), StatusCode::OK);
+    assert!(store.live.lock().unwrap().is_empty());
+}
+
+/// Counts what it is asked.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl ReplayStore for Counting {
+    type Error = NoConnection;
+
+    async fn seen(&self, _: &ReplayKey<'_>) -> Result<bool, NoConnection> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(false)
+    }
+
+    async fn remember(&self, _: &ReplayKey<'_>, _: UnixTime) -> Result<(), NoConnection> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_any_byte_changed_reaches_neither_store() {
+    // BCL-70
+    let op = Op::new();
+    let (store, replay) = (ScriptedStore::new([Behaviour::Answer]), Counting::default());
+    let logout = Logout::builder(store.clone(), [op.provider()])
+        .with_clock(op.clock.clone())
+        .with_replay_store(replay.clone())
+        .build();
+    let token = op.token().sub("alice").sid("s1").sign();
+    for at in 0..token.len() {
+        let other = if token.as_bytes()[at] == b'A' {
+            "B"
+        } else {
+            "A"
+        };
+        let changed = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+        let error = logout.handle(&changed).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), LogoutErrorKind::Refused(_)),
+            "byte {at}: {error:?}"
+        );
+    }
+    assert!(store.asked().is_empty());
+    assert_eq!(replay.0.load(Ordering::SeqCst), 0);
+    logout.handle(&token).await.unwrap();
+    assert_eq!(
+        (store.asked().len(), replay.0.load(Ordering::SeqCst)),
+        (1, 2)
+    );
 }
 
 #[tokio::test]

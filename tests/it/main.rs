@@ -28,10 +28,13 @@ mod rig;
 mod secrets;
 mod shapes;
 mod soak;
+mod sockets;
 mod spans;
 mod store;
 mod tenants;
 mod tokens;
+#[cfg(feature = "tower-sessions")]
+mod tower_sessions;
 mod vectors;
 #[cfg(feature = "client")]
 mod wire;

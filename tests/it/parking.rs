@@ -1,5 +1,6 @@
 //! Tokens that cannot be verified now: parked, bounded, and processed as of their arrival once the keys are back.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -327,4 +328,88 @@ async fn the_last_good_keys_serve_for_a_day_and_then_the_answer_is_503() {
         "and once the provider is back"
     );
     assert_eq!(store.asked().len(), 3, "the parked one was not lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_does_not_hold_up_the_other_parked_tokens() {
+    // BCL-147
+    let rig = Rig::new();
+    let store = ScriptedStore::new([Behaviour::Hang, Behaviour::Answer]);
+    let logout = rig.logout(store.clone(), Parking::default());
+    for name in ["alice", "bob"] {
+        unavailable(&logout, &rig.token().sub(name).sign()).await;
+    }
+    rig.come_up();
+    pass(120).await;
+    let asked = store.asked();
+    let asked: Vec<_> = asked
+        .iter()
+        .map(|request| request.target().subject().unwrap().as_str())
+        .collect();
+    assert_eq!(asked, ["alice", "bob", "alice"]);
+    assert_eq!(logout.parked(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_ages_no_parked_token() {
+    let rig = Rig::new();
+    let store = rig.store();
+    sign_in(&store, "one", "alice", Some("s1"), NOW).await;
+    let logout = rig.logout(store.clone(), Parking::default());
+    unavailable(&logout, &rig.token().sub("alice").sid("s1").sign()).await;
+    rig.clock.advance(Duration::from_secs(3600));
+    pass(30).await;
+    rig.come_up();
+    pass(60).await;
+    assert!(!is_live(&store, "one").await);
+}
+
+#[test]
+fn tokens_outlive_the_runtime_that_parked_them() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
+    let first = runtime();
+    let (rig, store, logout) = first.block_on(async {
+        let rig = Rig::new();
+        let store = ScriptedStore::new([Behaviour::Answer]);
+        let logout = rig.logout(store.clone(), Parking::default());
+        unavailable(&logout, &rig.token().sub("alice").sign()).await;
+        pass(1).await;
+        (rig, store, logout)
+    });
+    drop(first);
+    assert_eq!(logout.parked(), 1);
+    runtime().block_on(async {
+        unavailable(&logout, &rig.token().sub("bob").sign()).await;
+        rig.come_up();
+        pass(120).await;
+    });
+    assert_eq!(store.asked().len(), 2);
+    assert_eq!(logout.parked(), 0);
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let (rig, logout) = runtime.block_on(async {
+        let rig = Rig::new();
+        let logout = rig.logout(rig.store(), Parking::default());
+        (rig, logout)
+    });
+    let token = rig.token().sub("alice").sign();
+    let handling = std::pin::pin!(logout.handle(&token));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = handling.poll(&mut context) else {
+        panic!("it waits for a runtime");
+    };
+    assert_eq!(error.kind(), LogoutErrorKind::KeysUnavailable);
+    assert_eq!(logout.parked(), 0);
 }

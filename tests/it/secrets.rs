@@ -133,6 +133,28 @@ async fn no_claim_and_no_header_value_shows_in_an_answer_or_in_a_log_line() {
 }
 
 #[tokio::test]
+async fn a_sub_that_is_not_that_of_the_session_is_a_warning_without_names() {
+    // BCL-142
+    let (log, _guard) = recording(LevelFilter::WARN);
+    let op = Op::new();
+    let store = op.store();
+    let endpoint = op.endpoint(store.clone());
+    let warning = "the sub of a logout token is not that of the session its sid names";
+    for (sub, warns) in [("pairwise", false), (MARKER, true)] {
+        sign_in(&store, sub, "pairwise", Some(sub), NOW).await;
+        let token = op.token().sub(sub).sid(sub).sign();
+        assert_eq!(send(&endpoint, form(&token)).await.status(), StatusCode::OK);
+        assert!(!crate::rig::is_live(&store, sub).await);
+        assert_eq!(log.text().contains(warning), warns, "{}", log.text());
+    }
+    let text = log.text();
+    assert!(
+        !text.contains(MARKER) && !text.contains("pairwise"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_failure_is_logged_with_its_source_and_without_secrets() {
     // BCL-147, BCL-170
     let (log, _guard) = recording(LevelFilter::DEBUG);

@@ -3,10 +3,14 @@
 #![cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 
 #[allow(dead_code, reason = "not every feature needs every part")]
+mod proxy;
+#[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
 
 #[cfg(all(unix, feature = "client"))]
 mod apps;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]

@@ -215,7 +215,7 @@ fn session_item(op: &Op, session: &Session) -> String {
 fn deliveries(op: &Op) -> String {
     let rows: String = op.read(|state| state.deliveries.iter().map(delivery_row).collect());
     match rows.as_str() {
-        "" => "<tr><td colspan=\"5\" class=\"none\">Nothing was delivered yet</td></tr>".to_owned(),
+        "" => "<tr role=\"row\"><td role=\"cell\" colspan=\"5\" class=\"none\">Nothing was delivered yet</td></tr>".to_owned(),
         _ => rows,
     }
 }

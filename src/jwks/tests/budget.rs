@@ -167,6 +167,20 @@ async fn a_request_waits_a_second_and_a_half_and_the_refresh_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_that_come_within_the_wait_serve_the_request_that_asked_for_them() {
+    // BCL-83
+    let world = World::new(Op::with_keys(&[ed("a")]));
+    world.op.hold();
+    let arrived = Instant::now();
+    let (keys, ()) = tokio::join!(world.keys.get(arrived), async {
+        tokio::time::sleep(Duration::from_millis(1499)).await;
+        world.op.let_go();
+    });
+    assert!(keys.is_ok());
+    assert_eq!(arrived.elapsed(), Duration::from_millis(1499));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_op_that_never_answers_is_given_up_after_five_seconds() {
     // BCL-83
     let world = World::new(Op::new());

@@ -125,6 +125,42 @@ async fn a_set_is_refreshed_ahead_of_expiry_by_traffic_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_that_serves_shorter_than_it_is_fresh_is_refreshed_ahead_of_that() {
+    // BCL-81, BCL-82
+    let op = Op::new();
+    op.publish_for("max-age=3600", &[ed("a")]);
+    let issuer = Issuer::parse("https://op.example").unwrap();
+    let policy = RefreshPolicy::default().with_max_stale(Duration::from_secs(300));
+    let world = World::of(op, Source::Url(issuer, JWKS.to_owned()), policy);
+    world.keys.ready().await.unwrap();
+    for round in 1..=10 {
+        world.pass(271).await;
+        assert!(world.knows("a"), "nobody waits for keys in round {round}");
+        settle().await;
+        assert_eq!(world.op.fetches(), 1 + round);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cooldown_without_an_end_is_no_busy_loop() {
+    // BCL-75
+    let op = Op::new();
+    op.answer(JWKS, Answer::Cut);
+    let issuer = Issuer::parse("https://op.example").unwrap();
+    let policy = RefreshPolicy::default().with_cooldown(Duration::MAX);
+    let world = World::of(op, Source::Url(issuer, JWKS.to_owned()), policy);
+    let keys = world.keys.clone();
+    let waiting = tokio::spawn(async move { keys.refreshed_after(Instant::now()).await });
+    let keys = world.keys.clone();
+    let fresh = tokio::spawn(async move { keys.keep_fresh().await });
+    // Time passes only where nobody is busy.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(world.op.fetches() <= 3, "{}", world.op.fetches());
+    waiting.abort();
+    fresh.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_refresh_ahead_of_expiry_is_repeated_once_per_cooldown() {
     // BCL-75, BCL-81
     let world = World::new(Op::with_keys(&[ed("a")])).loaded().await;

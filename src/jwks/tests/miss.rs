@@ -163,3 +163,18 @@ async fn a_token_without_key_id_gets_one_refresh_too() {
     };
     retried(&world.after(miss).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_ahead_when_the_set_was_fetched_refuses_no_new_key() {
+    // BCL-76: and one that was behind costs a fetch, no more.
+    for wrong in [3600, -3600] {
+        let world = World::new(Op::with_keys(&[ed("a")]));
+        world.time.0.fetch_add(wrong, Ordering::Relaxed);
+        let world = world.loaded().await;
+        world.pass(1).await;
+        world.time.0.fetch_sub(wrong, Ordering::Relaxed);
+        world.op.publish(&[ed("a"), ed("new")]);
+        retried(&world.after(world.unknown("new")).await);
+        assert_eq!(world.op.fetches(), 2);
+    }
+}

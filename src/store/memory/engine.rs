@@ -164,9 +164,12 @@ impl Engine {
         answer.unwrap_or(SessionStatus::Unknown)
     }
 
-    /// Live, and no logout that is being carried out ends it.
+    /// Live, and no logout that is being carried out ends it. The list first, the session second: a logout that leaves the list
+    /// has ended its sessions. The other way round, one that leaves it in between is missed, although it was in effect before.
     pub(super) fn is_live(&self, cell: &SessionCell, now: UnixTime) -> bool {
-        cell.is_live(now) && !self.pending.selects(cell, &self.policy)
+        let ends = self.pending.selects(cell, &self.policy);
+        step("status: half way");
+        !ends && cell.is_live(now)
     }
 
     pub(super) fn find_cell(&self, id: &SessionId) -> Option<Arc<SessionCell>> {

@@ -107,13 +107,15 @@ impl Ids {
         let (hash, index) = place(print);
         let mut shard = self.write(index);
         shard.sweep(now, SWEEP, swept);
-        if let Some(old) = shard.find(hash, print) {
-            // What a dead id remembers, it remembers from its end on.
-            let ended_at = policy.died_at(old.expires_at());
-            if old.is_dead()
-                && !old.is_over(now)
-                && policy.dead_id_refuses(old.iat(), ended_at, cell.iat())
-            {
+        if let Some(old) = shard.find(hash, print).filter(|old| !old.is_over(now)) {
+            let refuses = if old.is_dead() {
+                // What a dead id remembers, it remembers from its end on.
+                let ended_at = policy.died_at(old.expires_at());
+                policy.dead_id_refuses(old.iat(), ended_at, cell.iat())
+            } else {
+                policy.live_id_refuses(old.iat(), cell.iat())
+            };
+            if refuses {
                 return Published::Refused;
             }
         }

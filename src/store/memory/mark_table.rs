@@ -43,10 +43,15 @@ struct Shard {
 /// The print of the subject's own mark, for a mark that may be folded into it.
 pub(super) type KnownSubject = Option<Print>;
 
+/// Not known: one of 2^128, as good as never.
+const UNKNOWN: Print = [0; 2];
+
+/// More than one: the mark is not folded into that of a subject, or it would refuse less.
+const SEVERAL: Print = [u64::MAX; 2];
+
 #[derive(Clone, Debug)]
 struct Entry {
     print: Print,
-    /// Zero when not known: one of 2^128, as good as never.
     subject: Print,
     scope: Arc<Scope>,
     mark: Mark,
@@ -141,8 +146,11 @@ impl MarkTable {
             .unwrap_or_else(PoisonError::into_inner);
         self.count_out(shard.sweep(now, SWEEP));
         if let Some(entry) = shard.table.find_mut(hash_, |entry| entry.print == print) {
-            let over = entry.mark.expires_at <= now;
-            entry.mark = if over { mark } else { entry.mark.merge(mark) };
+            if entry.mark.expires_at <= now {
+                (entry.mark, entry.subject) = (mark, subject.unwrap_or(UNKNOWN));
+            } else {
+                entry.mark = entry.mark.merge(mark);
+            }
             return;
         }
         // Counted before it can be found: whoever counts none may rely on it.
@@ -150,22 +158,25 @@ impl MarkTable {
         self.fine.fetch_add(1, Ordering::SeqCst);
         let entry = Entry {
             print,
-            subject: subject.unwrap_or_default(),
+            subject: subject.unwrap_or(UNKNOWN),
             scope: Arc::clone(scope),
             mark,
         };
         shard.table.insert_unique(hash_, entry, hash);
     }
 
-    /// Notes whose session a `sid` mark is about.
-    pub(super) fn learn_subject(&self, print: Print, subject: Print) {
+    /// Notes whose sessions a `sid` mark is about; `None` when they are not all of one subject.
+    pub(super) fn learn_subject(&self, print: Print, subject: KnownSubject) {
         let [hash, _] = print;
         let mut shard = self
             .shard(print)
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = shard.table.find_mut(hash, |entry| entry.print == print) {
-            entry.subject = subject;
+            entry.subject = match subject {
+                Some(subject) if [UNKNOWN, subject].contains(&entry.subject) => subject,
+                _ => SEVERAL,
+            };
         }
     }
 
@@ -220,7 +231,7 @@ impl MarkTable {
     }
 
     fn fold_into_subjects(&self, now: UnixTime) {
-        let mut known = self.entries(|entry| entry.subject != Print::default());
+        let mut known = self.entries(|entry| ![UNKNOWN, SEVERAL].contains(&entry.subject));
         known.sort_unstable_by_key(|entry| entry.subject);
         for group in known.chunk_by(|one, other| one.subject == other.subject) {
             let [first, _, ..] = group else { continue };

@@ -180,3 +180,45 @@ impl Names {
             .sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, client_id, id, identity, issuer};
+    use super::*;
+    use crate::session::cell::Scope;
+
+    #[test]
+    fn names_that_share_a_tag_are_told_apart() {
+        // One in 2^64, made here: a collision must neither end somebody else's session nor hide one.
+        let scope = Arc::new(Scope {
+            issuer: issuer(),
+            client_id: client_id(),
+        });
+        let cells: Vec<_> = ["alice", "bob", "alice", "carol"]
+            .into_iter()
+            .map(|subject| {
+                let identity = identity(subject, Some(subject), 0);
+                let cell =
+                    SessionCell::new(Arc::clone(&scope), &id(subject), &identity, at(60), [7, 7]);
+                Arc::new(cell)
+            })
+            .collect();
+        for which in [Which::Subject, Which::Sid] {
+            let names = Names::new(which);
+            let find = |wanted: &str| {
+                let mut found = Vec::new();
+                names.collect(7, &mut found, |cell| cell.subject() == wanted);
+                found.len()
+            };
+            cells.iter().for_each(|cell| names.insert(cell));
+            assert_eq!((find("alice"), find("bob"), find("carol")), (2, 1, 1));
+            names.remove(&cells[0]);
+            names.remove(&cells[1]);
+            assert_eq!((find("alice"), find("bob"), find("carol")), (1, 0, 1));
+            names.remove(&cells[2]);
+            assert_eq!((find("alice"), find("bob"), find("carol")), (0, 0, 1));
+            names.remove(&cells[3]);
+            assert_eq!(names.len(), 0);
+        }
+    }
+}

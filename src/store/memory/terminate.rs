@@ -116,12 +116,10 @@ impl Engine {
         let mut with_sid = cells.iter().filter(|cell| cell.sid().is_some());
         let Some(first) = with_sid.next() else { return };
         let one_subject = with_sid.all(|cell| cell.subject() == first.subject());
-        if one_subject {
-            let sid = self.prints.name(scope, MarkKey::Sid(sid.as_str()));
-            let subject = MarkKey::Subject(first.subject());
-            let subject = self.prints.name(scope, subject);
-            self.marks.learn_subject(sid, subject);
-        }
+        let known = one_subject.then_some(MarkKey::Subject(first.subject()));
+        let known = known.map(|subject| self.prints.name(scope, subject));
+        let print = self.prints.name(scope, MarkKey::Sid(sid.as_str()));
+        self.marks.learn_subject(print, known);
         if !one_subject
             || subject
                 .as_ref()

@@ -206,6 +206,41 @@ fn sid_marks_of_a_known_subject_fold_into_a_mark_of_that_subject_first() {
 }
 
 #[test]
+fn the_mark_of_a_sid_with_several_subjects_is_not_folded_into_that_of_one() {
+    // Promise 8: one mark of each subject would refuse less.
+    for at_once in [true, false] {
+        let clock = clock();
+        let store = MemoryStore::builder()
+            .with_clock(clock.clone())
+            .with_max_marks(100)
+            .build();
+        for (name, subject) in [("1", "one"), ("2", "two"), ("3", "one")] {
+            let new = session(name, subject, Some("shared"), 20);
+            assert_eq!(register(&store, &new), Registration::Registered);
+            if !at_once {
+                let terminated = store.0.terminate(&by_sid("shared", None, 10));
+                assert_eq!(terminated.sessions.len(), 1);
+                store.0.forget(&terminated);
+            }
+        }
+        store.0.terminate(&by_sid("shared", None, 10));
+        for nth in 0..100 {
+            let sid = format!("sid {nth}");
+            let new = session(&sid, "one", Some(&sid), 0);
+            assert_eq!(register(&store, &new), Registration::Registered);
+            store.0.terminate(&by_sid(&sid, None, 10));
+        }
+        assert!(store.stats().folded_marks > 90, "{:?}", store.stats());
+        for subject in ["one", "two"] {
+            let late = session("late", subject, Some("shared"), 10);
+            assert_eq!(register(&store, &late), Registration::AlreadyLoggedOut);
+        }
+        let other = session("other", "two", None, 10);
+        assert_eq!(register(&store, &other), Registration::Registered);
+    }
+}
+
+#[test]
 fn dead_ids_beyond_the_bound_still_take_no_late_save() {
     let clock = clock();
     let store = MemoryStore::builder()

@@ -57,7 +57,7 @@ impl RedisStoreBuilder {
 
     /// A cluster, by a client of one's own. Its own time limits hold as well. Say [where to listen](Self::with_listener).
     pub fn from_cluster_client(client: ClusterClient) -> Self {
-        Self::of(Origin::Ready(Source::Cluster(client)))
+        Self::of(Origin::Ready(Source::Cluster(Box::new(client))))
     }
 
     /// A connection the application has already and shares with the store, such as a
@@ -150,7 +150,7 @@ impl Origin {
                         "do not go together; give all nodes the same user, password and scheme",
                     )
                 })?;
-                Ok((Source::Cluster(client), clients))
+                Ok((Source::Cluster(Box::new(client)), clients))
             }
             Self::Ready(source) => Ok((source, Vec::new())),
         }

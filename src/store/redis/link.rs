@@ -17,7 +17,7 @@ use super::script::Script;
 #[derive(Clone)]
 pub(super) enum Source {
     Single(Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
     Given(Arc<dyn Ask>),
 }
 

@@ -1,11 +1,13 @@
 //! The operations of the port, each one transaction. There is one writer at a time, so the order of all of them is that of the commits.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use sqlx::{Executor as _, Row as _, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, OnceCell};
 
 use super::error::{SqliteStoreError, SqliteStoreErrorKind};
 use super::row::{self, State, to_row};
@@ -26,6 +28,8 @@ pub(crate) struct SqliteEngine {
     pub(super) pool: SqlitePool,
     pub(super) statements: Statements,
     pub(super) policy: MarkPolicy,
+    /// Filled once the tables are known to be there; `None` where the application makes them.
+    pub(super) tables: Option<OnceCell<()>>,
     /// Writers of this process wait here, in their order, rather than in the file's own lock, which is a lottery.
     writer: Mutex<()>,
 }
@@ -50,6 +54,7 @@ fn bytes(tag: &Tag) -> &[u8] {
     tag.as_bytes()
 }
 
+type Migration<'a> = Pin<Box<dyn Future<Output = Result<(), SqliteStoreError>> + Send + 'a>>;
 type Writing<'a> = &'a mut SqliteConnection;
 
 impl SqliteEngine {
@@ -58,8 +63,29 @@ impl SqliteEngine {
             pool,
             statements,
             policy,
+            tables: None,
             writer: Mutex::new(()),
         }
+    }
+
+    /// Boxed: the compiler cannot see otherwise that it may be sent, from within others.
+    pub(super) fn migrate(&self) -> Migration<'_> {
+        Box::pin(async {
+            let _turn = self.writer.lock().await;
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let schema = self.statements.schema.as_str();
+            transaction.execute(schema).await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+    }
+
+    /// The pool, once the tables are there.
+    async fn ready(&self) -> Result<&SqlitePool, SqliteStoreError> {
+        if let Some(tables) = &self.tables {
+            tables.get_or_try_init(|| self.migrate()).await?;
+        }
+        Ok(&self.pool)
     }
 
     /// One transaction that may write from its first statement on, so that nothing it has read changes before it is committed.
@@ -67,8 +93,9 @@ impl SqliteEngine {
         &self,
         work: impl AsyncFnOnce(Writing<'_>) -> Result<T, SqliteStoreError> + Send,
     ) -> Result<T, SqliteStoreError> {
+        let pool = self.ready().await?;
         let _turn = self.writer.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
         let done = work(&mut transaction).await?;
         transaction.commit().await?;
         Ok(done)
@@ -296,7 +323,7 @@ impl Engine for SqliteEngine {
     async fn look(&self, id: &SessionId, now: UnixTime) -> Result<Look, SqliteStoreError> {
         let tag = Tag::id(id);
         let row = sqlx::query(&self.statements.look).bind(bytes(&tag));
-        let Some(row) = row.fetch_optional(&self.pool).await? else {
+        let Some(row) = row.fetch_optional(self.ready().await?).await? else {
             return Ok(Look::Unknown);
         };
         let expires_at = row::time(&row, "expires_at")?;
@@ -417,15 +444,14 @@ impl Engine for SqliteEngine {
         identity: &SessionIdentity,
         now: UnixTime,
     ) -> Result<bool, SqliteStoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.ready().await?.acquire().await?;
         self.marked(&mut connection, identity, now).await
     }
 
     async fn news(&self, after: Option<&i64>) -> Result<News<i64>, SqliteStoreError> {
         // The log first: what comes between the two statements is read the next time once more.
-        let log = sqlx::query(&self.statements.log)
-            .fetch_one(&self.pool)
-            .await?;
+        let pool = self.ready().await?;
+        let log = sqlx::query(&self.statements.log).fetch_one(pool).await?;
         let (oldest, newest): (Option<i64>, Option<i64>) = (log.try_get(0)?, log.try_get(1)?);
         let end = newest.unwrap_or(0);
         let Some(&after) = after else {
@@ -444,7 +470,7 @@ impl Engine for SqliteEngine {
         };
         if end != after {
             let rows = sqlx::query(&self.statements.news).bind(after.min(end));
-            for row in rows.fetch_all(&self.pool).await? {
+            for row in rows.fetch_all(pool).await? {
                 news.cursor = row.try_get("seq")?;
                 news.notices.push(Notice::from_text(row.try_get("notice")?));
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, SqlitePool};
+use tokio::sync::OnceCell;
 
 mod engine;
 mod error;
@@ -77,8 +78,8 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// As [`open`](Self::open), but the file is not touched before it is needed, and has no tables before
-    /// [`migrate`](Self::migrate): for programs that start while their disk is not there yet.
+    /// As [`open`](Self::open), but the file is opened, and its tables are made, when it is first needed: for programs that start
+    /// while their disk is not there yet. Until then the store answers with errors, and it recovers by itself.
     #[must_use]
     pub fn over(file: impl AsRef<Path>) -> Self {
         let options = SqliteConnectOptions::new()
@@ -95,11 +96,9 @@ impl SqliteStore {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        let engine = SqliteEngine::new(
-            pool,
-            Statements::new(DEFAULT_PREFIX),
-            RemoteOptions::default().policy,
-        );
+        let statements = Statements::new(DEFAULT_PREFIX);
+        let mut engine = SqliteEngine::new(pool, statements, RemoteOptions::default().policy);
+        engine.tables = Some(OnceCell::new());
         Self(Remote::with_defaults(engine))
     }
 
@@ -127,17 +126,6 @@ impl SqliteStore {
     #[must_use]
     pub fn migration_sql(&self) -> String {
         self.0.engine().statements.schema.clone()
-    }
-}
-
-impl SqliteEngine {
-    async fn migrate(&self) -> Result<(), SqliteStoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::raw_sql(&self.statements.schema)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(())
     }
 }
 

@@ -309,6 +309,20 @@ pub async fn forgetting_weakens_no_mark<R: SessionRegistry>(
         !world.login(session("b", "customer", Some("A"), 0)?).await?,
         "a late login was taken"
     );
+    // A sid ends what is later than its mark; then the id alone refuses.
+    let later = session("c", "customer", Some("C"), 100)?;
+    world.begin(later.clone()).await?;
+    let request = by_sid("C", None, 0)?;
+    let terminated = world.end(&request).await?;
+    world.forget(&request, &terminated).await?;
+    ensure!(
+        !world.login(later).await?,
+        "a late save of a later session was taken"
+    );
+    ensure!(
+        !world.live("c").await?,
+        "forgetting brought the session back"
+    );
     Ok(())
 }
 

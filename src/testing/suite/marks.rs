@@ -7,9 +7,10 @@ claims! { run_marks:
     a_login_after_its_logout_is_refused
     a_later_login_passes
     two_marks_keep_the_later_cut_off
+    a_second_logout_prolongs_the_mark
+    a_late_logout_blocks_no_login_that_began_meanwhile
     a_mark_lives_as_long_as_a_login_may_take
     an_old_id_token_begins_no_session
-    a_late_save_brings_nothing_back
     stateless_sessions_are_known_by_the_marks
     many_marks_push_none_out
 }
@@ -112,6 +113,79 @@ pub async fn two_marks_keep_the_later_cut_off<R: SessionRegistry>(
     Ok(())
 }
 
+/// A second logout makes the mark live as long as one of its own would.
+///
+/// # Errors
+///
+/// [`Broken`], when the claim does not hold.
+pub async fn a_second_logout_prolongs_the_mark<R: SessionRegistry>(
+    world: &World<R>,
+) -> Result<(), Broken> {
+    // BCL-148
+    let request = |cut_off| by_sid("A", Some("customer"), cut_off);
+    world.end(&request(0)?).await?;
+    world.end(&by_subject("all", 0)?).await?;
+    world.clock.set(500);
+    world.end(&request(500)?).await?;
+    world.end(&by_subject("all", 500)?).await?;
+    for (second, iat) in [(700, 400), (1100, 500), (1105, 505)] {
+        world.clock.set(second);
+        for (subject, sid) in [
+            ("customer", Some("A")),
+            ("customer", None),
+            ("all", Some("B")),
+        ] {
+            ensure!(
+                !world.login(session("a", subject, sid, iat)?).await?,
+                "the mark ended with the first logout"
+            );
+            ensure!(
+                world.gone(&identity(subject, sid, Some(iat))?).await?,
+                "the mark ended with the first logout"
+            );
+        }
+    }
+    world.begin(session("a", "all", Some("B"), 506)?).await?;
+    Ok(())
+}
+
+/// What counts is when the logout was decided, not when it arrived: a login in between is taken and lives.
+///
+/// # Errors
+///
+/// [`Broken`], when the claim does not hold.
+pub async fn a_late_logout_blocks_no_login_that_began_meanwhile<R: SessionRegistry>(
+    world: &World<R>,
+) -> Result<(), Broken> {
+    // BCL-143, BCL-149: promise 4
+    world.clock.set(60);
+    world.begin(session("before", "customer", None, 5)?).await?;
+    world
+        .begin(session("meanwhile", "customer", None, 6)?)
+        .await?;
+    world.end(&by_subject("customer", 0)?).await?;
+    world.end(&by_sid("A", Some("both"), 0)?).await?;
+    ensure!(
+        !world.live("before").await? && world.live("meanwhile").await?,
+        "a late logout ended not exactly what began before it"
+    );
+    for (subject, sid) in [("customer", Some("B")), ("both", Some("A")), ("both", None)] {
+        ensure!(
+            !world.login(session("a", subject, sid, 5)?).await?,
+            "a login of before the logout was taken"
+        );
+        ensure!(
+            world.login(session("b", subject, sid, 6)?).await?,
+            "a late logout blocks a login that began meanwhile"
+        );
+        ensure!(
+            !world.gone(&identity(subject, sid, Some(6))?).await?,
+            "a late logout reaches a session that began meanwhile"
+        );
+    }
+    Ok(())
+}
+
 /// The mark refuses for as long as an ID Token may be old; an older one is refused for its age.
 ///
 /// # Errors
@@ -140,8 +214,21 @@ pub async fn a_mark_lives_as_long_as_a_login_may_take<R: SessionRegistry>(
                 !world.login(session("a", "customer", None, iat)?).await?,
                 "a login that was logged out got in"
             );
+            ensure!(
+                world.gone(&identity("customer", None, Some(iat))?).await?,
+                "a stateless session outlived its mark"
+            );
         }
     }
+    let nobody = |iat| identity("nobody", None, Some(iat));
+    ensure!(
+        !world.gone(&nobody(2400)?).await?,
+        "a session is over although no mark can be gone yet"
+    );
+    ensure!(
+        world.gone(&nobody(2399)?).await?,
+        "what cannot be shown to be alive is not over"
+    );
     world.begin(session("b", "customer", None, 3000)?).await?;
     Ok(())
 }
@@ -174,38 +261,6 @@ pub async fn an_old_id_token_begins_no_session<R: SessionRegistry>(
             .await?,
         "adopting ignored a mark"
     );
-    Ok(())
-}
-
-/// Saving an ended session again is refused, also when it was ended by a `sid` in spite of a later ID Token.
-///
-/// # Errors
-///
-/// [`Broken`], when the claim does not hold.
-pub async fn a_late_save_brings_nothing_back<R: SessionRegistry>(
-    world: &World<R>,
-) -> Result<(), Broken> {
-    // BCL-149
-    for iat in [0, 100] {
-        let new = session("a", "customer", Some("A"), iat)?;
-        world.begin(new.clone()).await?;
-        world.end(&by_sid("A", None, 0)?).await?;
-        ensure!(!world.login(new.clone()).await?, "a late save was taken");
-        ensure!(
-            !world.login(new.clone().dangerous_adopt_existing()).await?,
-            "a late adoption was taken"
-        );
-        ensure!(
-            !world.live("a").await?,
-            "a late save brought the session back"
-        );
-        world.clock.set(500);
-        ensure!(
-            !world.login(new).await?,
-            "a late save was taken after a while"
-        );
-        world.clock.set(0);
-    }
     Ok(())
 }
 

@@ -60,12 +60,16 @@ mod lifecycle;
 mod logout;
 mod marks;
 mod races;
+mod rotation;
+mod saves;
 mod watch;
 
 pub use lifecycle::*;
 pub use logout::*;
 pub use marks::*;
 pub use races::*;
+pub use rotation::*;
+pub use saves::*;
 pub use watch::*;
 
 /// The time of the suite: it moves only when a claim moves it.
@@ -171,6 +175,8 @@ pub async fn run_all<R: SessionRegistry>(new_store: impl AsyncFn(SuiteClock) -> 
     run_lifecycle(&new_store, &mut report).await;
     run_logout(&new_store, &mut report).await;
     run_marks(&new_store, &mut report).await;
+    run_saves(&new_store, &mut report).await;
+    run_rotation(&new_store, &mut report).await;
     run_watch(&new_store, &mut report).await;
     run_races(&new_store, &mut report).await;
     report
@@ -241,9 +247,16 @@ impl<R: SessionRegistry> World<R> {
         Ok(())
     }
 
+    /// Whether a session is live, by the answer that is waited for and by the one at hand.
     pub(crate) async fn live(&self, name: &str) -> Result<bool, Broken> {
-        let answer = self.store.status(&id(name)?).await;
-        Ok(answer.map_err(Broken::store)?.is_live())
+        let id = id(name)?;
+        let status = self.store.status(&id).await.map_err(Broken::store)?;
+        let at_hand = self.store.status_now(&id).map(|status| status.is_live());
+        ensure!(
+            status.is_live() || at_hand != Some(true),
+            "the answer at hand is of before the end"
+        );
+        Ok(status.is_live() && at_hand != Some(false))
     }
 
     pub(crate) async fn end(&self, request: &LogoutRequest) -> Result<Terminated, Broken> {
@@ -283,9 +296,16 @@ impl<R: SessionRegistry> World<R> {
         Ok(moved.map_err(Broken::store)? == Rebinding::Rebound)
     }
 
+    /// Whether a logout reaches an identity, by the answer that is waited for and by the one at hand.
     pub(crate) async fn gone(&self, identity: &SessionIdentity) -> Result<bool, Broken> {
         let gone = self.store.is_logged_out(identity).await;
-        gone.map_err(Broken::store)
+        let gone = gone.map_err(Broken::store)?;
+        let at_hand = self.store.is_logged_out_now(identity);
+        ensure!(
+            !gone || at_hand != Some(false),
+            "the answer at hand is of before the logout"
+        );
+        Ok(gone || at_hand == Some(true))
     }
 }
 

@@ -13,6 +13,7 @@ claims! { run_watch:
     a_connection_follows_the_session
     an_end_before_the_first_poll_is_not_missed
     a_connection_ends_when_the_session_expires
+    a_connection_ends_when_another_session_takes_its_id
     a_logout_wakes_stateless_connections
 }
 
@@ -147,6 +148,48 @@ pub async fn a_connection_ends_when_the_session_expires<R: SessionRegistry>(
     );
     world.clock.set(2);
     ensure!(resolves(watch).await, "it did not notice the expiry");
+    Ok(())
+}
+
+/// `ended` is about one session, not about its id: it resolves when a login or a rotation gives the id to another one.
+///
+/// # Errors
+///
+/// [`Broken`], when the claim does not hold.
+pub async fn a_connection_ends_when_another_session_takes_its_id<R: SessionRegistry>(
+    world: &World<R>,
+) -> Result<(), Broken> {
+    // Promise 9
+    for (name, subject) in [("a", "one"), ("b", "two"), ("c", "three")] {
+        world.begin(session(name, subject, None, 0)?).await?;
+    }
+    let mut by_login = pin!(world.store.ended(&id("a")?));
+    let mut by_rotation = pin!(world.store.ended(&id("b")?));
+    let mut moved = pin!(world.store.ended(&id("c")?));
+    ensure!(!is_over(by_login.as_mut()).await, "it ended early");
+    ensure!(!is_over(by_rotation.as_mut()).await, "it ended early");
+    world.begin(session("a", "four", None, 1)?).await?;
+    ensure!(
+        world.rotate("c", "b").await?,
+        "a live session was not moved"
+    );
+    ensure!(
+        resolves(by_login).await,
+        "the connection went over to another login"
+    );
+    ensure!(
+        resolves(by_rotation).await,
+        "the connection went over to another session"
+    );
+    ensure!(
+        !is_over(moved.as_mut()).await,
+        "the connection of the moved session ended"
+    );
+    world.end(&by_subject("three", 0)?).await?;
+    ensure!(
+        resolves(moved).await,
+        "the connection of the moved session did not notice its end"
+    );
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The store suite finds faults: each one that is planted here in a plain store breaks at least one claim.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -63,6 +64,26 @@ faults! {
     StatusIgnoresExpiry => "a_session_is_over_when_it_expires";
     ConnectionsKnowOnlyExpiry => "a_logout_wakes_the_connections_of_its_sessions_alone";
     ConnectionsStayAtTheOldId => "a_connection_follows_the_session";
+    CutOffIsNow => "a_late_logout_blocks_no_login_that_began_meanwhile";
+    MarkKeepsItsFirstEnd => "a_second_logout_prolongs_the_mark";
+    MarkOnlyIfMatched => "a_login_after_its_logout_is_refused";
+    MarkOnlyIfUnmatched => "forgetting_weakens_no_mark";
+    SecondMarkIsForAll => "a_login_after_its_logout_is_refused";
+    SubMarksPassSids => "a_login_after_its_logout_is_refused";
+    StatelessNeverTooOld => "a_mark_lives_as_long_as_a_login_may_take";
+    ForgetDropsDeadIds => "forgetting_weakens_no_mark";
+    AgelessDeadIdsForgotten => "a_session_of_unknown_age_stays_ended";
+    LateSaveReplacesNewer => "an_id_never_goes_back_to_an_older_login";
+    ReplacedStaysIndexed => "one_id_is_one_session";
+    LocalLogoutEndsTheSid => "a_local_logout_ends_one_session_for_good";
+    LocalLogoutLeavesAMark => "a_local_logout_ends_one_session_for_good";
+    OldIdStillActs => "a_rotation_moves_the_session";
+    RotationLosesIat => "a_rotation_changes_nothing_but_the_id";
+    RotationProlongs => "a_rotation_changes_nothing_but_the_id";
+    RotationKeepsTheOther => "a_rotation_onto_an_id_in_use_replaces_its_session";
+    AnswersAtHandAreOld => "a_sid_ends_its_sessions_whatever_their_age";
+    ConnectionsFollowTheId => "a_connection_ends_when_another_session_takes_its_id";
+    StatelessConnectionsKnowSubAlone => "a_logout_wakes_stateless_connections";
 }
 
 /// A store around the [`Reference`], whole or with one fault.
@@ -70,6 +91,8 @@ faults! {
 struct Plain {
     rules: Arc<Mutex<Reference>>,
     clock: SuiteClock,
+    /// What was answered once, for the fault that answers it for ever.
+    at_hand: Arc<Mutex<HashMap<SessionId, SessionIdentity>>>,
 }
 
 impl Plain {
@@ -78,6 +101,7 @@ impl Plain {
         Self {
             rules: Arc::new(Mutex::new(rules)),
             clock,
+            at_hand: Arc::default(),
         }
     }
 
@@ -169,9 +193,19 @@ impl SessionRegistry for Plain {
 
     async fn status(&self, id: &SessionId) -> Result<SessionStatus, Infallible> {
         let live = self.with(|rules, now| rules.is_live(id, now));
+        if let Some(identity) = &live {
+            let mut at_hand = self.at_hand.lock().unwrap();
+            at_hand.insert(id.clone(), identity.clone());
+        }
         Ok(live.map_or(SessionStatus::Unknown, |identity| {
             SessionStatus::Live(Session::new(identity))
         }))
+    }
+
+    fn status_now(&self, id: &SessionId) -> Option<SessionStatus> {
+        let at_hand = self.at_hand.lock().unwrap().get(id).cloned();
+        let old = at_hand.filter(|_| self.has(Fault::AnswersAtHandAreOld))?;
+        Some(SessionStatus::Live(Session::new(old)))
     }
 
     async fn extend(&self, id: &SessionId, expires_at: UnixTime) -> Result<bool, Infallible> {
@@ -205,6 +239,10 @@ impl SessionRegistry for Plain {
                 return std::future::pending().await;
             }
             let stays = this.has(Fault::ConnectionsStayAtTheOldId);
+            let follows = this.has(Fault::ConnectionsFollowTheId);
+            while follows && this.with(|rules, now| rules.is_live(&id, now)).is_some() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
             // A session is known again by its identity: the claims give each session one of its own.
             while identity.as_ref().is_some_and(|identity| {
                 this.with(|rules, now| rules.is_identity_live(identity, stays.then_some(&id), now))
@@ -218,7 +256,13 @@ impl SessionRegistry for Plain {
         &self,
         identity: &SessionIdentity,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (this, identity) = (self.clone(), identity.clone());
+        let (this, mut identity) = (self.clone(), identity.clone());
+        if self.has(Fault::StatelessConnectionsKnowSubAlone) {
+            let (issuer, client_id) = (identity.issuer().clone(), identity.client_id().clone());
+            let iat = identity.id_token_iat().unwrap();
+            identity = SessionIdentity::new(issuer, client_id, identity.subject().clone())
+                .with_id_token_iat(iat);
+        }
         async move {
             while !this.with(|rules, now| rules.is_logged_out(&identity, now)) {
                 tokio::time::sleep(Duration::from_millis(100)).await;

@@ -143,7 +143,12 @@ impl Reference {
     }
 
     pub(crate) fn write_marks(&mut self, request: &LogoutRequest, now: i64) {
-        if self.has(Fault::NoMark) {
+        let selected = |record: &Record| self.selects(request, &record.identity);
+        let matched = self.records.iter().any(selected);
+        if self.has(Fault::NoMark)
+            || self.has(Fault::MarkOnlyIfMatched) && !matched
+            || self.has(Fault::MarkOnlyIfUnmatched) && matched
+        {
             return;
         }
         let (issuer, client_id) = (request.issuer().as_str(), request.client_id().as_str());
@@ -157,11 +162,19 @@ impl Reference {
                 if let Some(subject) = subject
                     && !self.has(Fault::NoSidlessSelection)
                 {
-                    keys.push(self.key(issuer, client_id, "sidless", subject.as_str()));
+                    let kind = if self.has(Fault::SecondMarkIsForAll) {
+                        "sub"
+                    } else {
+                        "sidless"
+                    };
+                    keys.push(self.key(issuer, client_id, kind, subject.as_str()));
                 }
             }
         }
-        let cut_off = request.cut_off().as_secs();
+        let mut cut_off = request.cut_off().as_secs();
+        if self.has(Fault::CutOffIsNow) {
+            cut_off = cut_off.max(now);
+        }
         let lifetime = if self.has(Fault::MarkExpiresEarly) {
             60
         } else {
@@ -175,7 +188,11 @@ impl Reference {
             if overwrite {
                 *mark = (cut_off, until);
             }
+            let first_end = mark.1;
             *mark = (mark.0.max(cut_off), mark.1.max(until));
+            if self.fault == Some(Fault::MarkKeepsItsFirstEnd) {
+                mark.1 = first_end;
+            }
             self.order.push(key);
             if self.has(Fault::MarkDroppedOnOverflow) && self.marks.len() > 64 {
                 let oldest = self.order.remove(0);
@@ -187,7 +204,8 @@ impl Reference {
     /// Reached by a mark, or so old that the mark may be gone.
     pub(crate) fn is_logged_out(&mut self, identity: &SessionIdentity, now: i64) -> bool {
         let iat = identity.id_token_iat().map(UnixTime::as_secs);
-        iat.is_some_and(|iat| iat + LIFETIME < now) || self.is_marked(identity, now)
+        iat.is_some_and(|iat| iat + LIFETIME < now && !self.has(Fault::StatelessNeverTooOld))
+            || self.is_marked(identity, now)
     }
 
     pub(crate) fn is_marked(&mut self, identity: &SessionIdentity, now: i64) -> bool {
@@ -195,6 +213,9 @@ impl Reference {
         let (issuer, client_id) = (identity.issuer().as_str(), identity.client_id().as_str());
         let subject = identity.subject().as_str();
         let mut keys = vec![self.key(issuer, client_id, "sub", subject)];
+        if identity.sid().is_some() && self.has(Fault::SubMarksPassSids) {
+            keys.clear();
+        }
         keys.push(match identity.sid() {
             Some(sid) => self.key(issuer, client_id, "sid", sid.as_str()),
             None => self.key(issuer, client_id, "sidless", subject),
@@ -218,13 +239,20 @@ impl Reference {
         if !adopts && !self.has(Fault::RegisterUpserts) && self.is_marked(new.identity(), now) {
             return false;
         }
-        !self.records.iter().any(|record| {
-            record.id == new.id().as_str()
-                && record.ended_at.is_some_and(|ended_at| {
-                    let dead = record.identity.id_token_iat().map(UnixTime::as_secs);
-                    self.has(Fault::DeadIdsBlockForever)
-                        || iat.is_none_or(|iat| iat <= dead.unwrap_or(ended_at))
-                })
+        let mut same_id = self
+            .records
+            .iter()
+            .filter(|record| record.id == new.id().as_str());
+        !same_id.any(|record| {
+            let own = record.identity.id_token_iat().map(UnixTime::as_secs);
+            match (record.ended_at, own) {
+                (Some(_), _) if self.has(Fault::DeadIdsBlockForever) => true,
+                (Some(_), None) if self.has(Fault::AgelessDeadIdsForgotten) => false,
+                (Some(ended_at), dead) => iat.is_none_or(|iat| iat <= dead.unwrap_or(ended_at)),
+                (None, None) => false,
+                (None, Some(_)) if self.has(Fault::LateSaveReplacesNewer) => false,
+                (None, Some(live)) => iat.is_none_or(|iat| iat < live),
+            }
         })
     }
 
@@ -233,16 +261,19 @@ impl Reference {
     }
 
     pub(crate) fn insert(&mut self, new: &NewSession) {
-        self.records.retain(|record| record.id != new.id().as_str());
+        if !self.has(Fault::ReplacedStaysIndexed) {
+            self.records.retain(|record| record.id != new.id().as_str());
+        }
         self.last += 1;
-        self.records.push(Record {
+        let first = Record {
             id: new.id().as_str().to_owned(),
             identity: new.identity().clone(),
             until: new.expires_at().as_secs(),
             ended_at: None,
             reported: false,
             number: self.last,
-        });
+        };
+        self.records.insert(0, first);
     }
 
     /// Ends what the request selects: what to report, and how many were live.
@@ -284,6 +315,10 @@ impl Reference {
         for record in &mut self.records {
             record.reported &= !ids.contains(&record.id) || record.ended_at.is_none();
         }
+        if self.has(Fault::ForgetDropsDeadIds) {
+            self.records
+                .retain(|record| record.ended_at.is_none() || record.reported);
+        }
         if self.has(Fault::ForgetDropsMark) {
             let sid = request.target().sid().map(|sid| sid.as_str().to_owned());
             self.marks.retain(|key, _| Some(&key.3) != sid.as_ref());
@@ -320,6 +355,36 @@ impl Reference {
 
     pub(crate) fn unregister(&mut self, id: &SessionId, now: i64) -> bool {
         let tombstone = !self.has(Fault::NoTombstone);
+        if self.has(Fault::OldIdStillActs) {
+            let mut all = self.records.iter();
+            let number = all
+                .find(|record| record.id == id.as_str())
+                .map(|record| record.number);
+            let moved = self
+                .records
+                .iter()
+                .find(|record| Some(record.number) == number && record.ended_at.is_none());
+            if let Some(moved) = moved.filter(|record| record.id != id.as_str()) {
+                let moved = SessionId::parse(moved.id.as_str()).unwrap();
+                return self.unregister(&moved, now);
+            }
+        }
+        if self.has(Fault::LocalLogoutEndsTheSid) || self.has(Fault::LocalLogoutLeavesAMark) {
+            let live = self.is_live(id, now);
+            if let Some((identity, sid)) = live.and_then(|own| own.sid().cloned().map(|s| (own, s)))
+            {
+                let (issuer, client_id) = (identity.issuer().clone(), identity.client_id().clone());
+                let at = UnixTime::from_secs(now);
+                let request = LogoutRequest::for_sid(issuer, client_id, sid, at);
+                if self.has(Fault::LocalLogoutLeavesAMark) {
+                    self.write_marks(&request, now);
+                } else {
+                    let (ended, _) = self.end(&request, now);
+                    self.forget_records(&ended);
+                    return !ended.is_empty();
+                }
+            }
+        }
         let Some(record) = self
             .live(id, now)
             .filter(|record| record.ended_at.is_none())
@@ -361,8 +426,22 @@ impl Reference {
 
     /// The second half: it has its new id.
     pub(crate) fn put(&mut self, mut record: Record, id: &SessionId) {
-        self.records.retain(|other| other.id != id.as_str());
+        if !self.has(Fault::RotationKeepsTheOther) {
+            self.records.retain(|other| other.id != id.as_str());
+        }
         record.id = id.as_str().to_owned();
+        if self.has(Fault::RotationProlongs) {
+            record.until += 3600;
+        }
+        if self.has(Fault::RotationLosesIat) {
+            let old = &record.identity;
+            let (issuer, client_id) = (old.issuer().clone(), old.client_id().clone());
+            let fresh = SessionIdentity::new(issuer, client_id, old.subject().clone());
+            record.identity = match old.sid() {
+                Some(sid) => fresh.with_sid(sid.clone()),
+                None => fresh,
+            };
+        }
         self.records.push(record);
     }
 

@@ -110,22 +110,100 @@ test('a local sign-out ends that application alone', async () => {
 });
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`the pages are readable by keyboard and screen reader, ${colorScheme}`, async () => {
+  test(`the pages are readable by screen reader and eye, ${colorScheme}`, async () => {
     const context = await browser.newContext({ colorScheme });
     const admin = await open(context, urls.console);
     const page = await open(context, urls.axum);
     await assertAccessible(admin);
     await assertAccessible(page);
-    await page.keyboard.press('Tab');
-    assert.notEqual(await page.evaluate(() => document.activeElement?.tagName), 'BODY', 'the focus moves');
     await page.getByRole('link', { name: /sign in/i }).first().click();
     await assertAccessible(page);
-    await page.getByRole('button', { name: /Jonas/i }).first().click();
+    await page.getByRole('button', { name: /Priya/i }).first().click();
     await page.waitForSelector('#app[data-state="in"]');
     await assertAccessible(page);
+    await page.getByRole('link', { name: /everywhere/i }).click();
+    await assertAccessible(page);
+    await page.goBack();
+    await admin.getByRole('button', { name: /clear.*priya/i }).click();
+    await page.waitForSelector('#app[data-state="out"]');
+    await assertAccessible(page);
+    await admin.waitForFunction(() => document.querySelector('#deliveries').innerText.includes('200'));
+    await assertAccessible(admin);
     await context.close();
   });
 }
+
+// What a screen reader says of itself.
+const said = (page) => page.locator('#news').textContent();
+
+// Tabs until the focus is on what is looked for.
+async function tabTo(page, name) {
+  for (let presses = 0; presses < 30; presses += 1) {
+    await page.keyboard.press('Tab');
+    const focused = page.locator(':focus');
+    if (await focused.count() && name.test(await focused.textContent())) {
+      const outline = await focused.evaluate((element) => getComputedStyle(element).outlineStyle);
+      assert.notEqual(outline, 'none', 'the focus can be seen');
+      return;
+    }
+  }
+  assert.fail(`the keyboard does not reach ${name}`);
+}
+
+test('the keyboard is enough, and what changes by itself is said', async () => {
+  const page = await open(await browser.newContext(), urls.axum);
+  const admin = await open(await browser.newContext(), urls.console);
+  await tabTo(page, /^sign in$/i);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/authorize/);
+  await tabTo(page, /Priya/);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#app[data-state="in"]');
+  await tabTo(page, /sign out of/i);
+  assert.equal(await said(page), '');
+
+  await admin.waitForSelector('#sessions-priya .sid');
+  await tabTo(admin, /clear sessions of priya/i);
+  await admin.keyboard.press('Enter');
+  await page.waitForSelector('#app[data-state="out"]');
+  assert.match(await said(page), /signed out/);
+  // The button that had the focus is gone; the focus is on the news and not lost.
+  assert.equal(await page.locator(':focus').innerText(), 'You are signed out');
+  await admin.waitForFunction(() => document.querySelector('#news').textContent.includes('answered 200'));
+  await admin.keyboard.press('Enter');
+  await admin.waitForFunction(() => document.querySelector('#news').textContent.includes('no sessions'));
+
+  await tabTo(page, /^sign in$/i);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/authorize/);
+});
+
+test('no page is wider than a narrow screen, and nothing moves for those who do not want it', async () => {
+  const context = await browser.newContext({ viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' });
+  const page = await open(context, urls.hyper);
+  const admin = await open(context, urls.console);
+  const check = async (what) => {
+    const { wider, moving } = await what.evaluate(() => ({
+      wider: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      moving: document.getAnimations().length,
+    }));
+    assert.deepEqual([wider, moving], [0, 0], what.url());
+  };
+  await check(page);
+  await page.getByRole('link', { name: /sign in/i }).first().click();
+  await check(page);
+  await page.getByRole('button', { name: /Jonas/i }).first().click();
+  await page.waitForSelector('#app[data-state="in"]');
+  await check(page);
+  await admin.waitForSelector('#sessions-jonas .sid');
+  await check(admin);
+  await admin.getByRole('button', { name: /clear.*jonas/i }).click();
+  await page.waitForSelector('#app[data-state="out"]');
+  await admin.waitForFunction(() => document.querySelector('#deliveries').innerText.includes('200'));
+  await check(page);
+  await check(admin);
+  await context.close();
+});
 
 test('nothing was printed in red on any console', () => {
   assert.deepEqual(browser.problems, []);

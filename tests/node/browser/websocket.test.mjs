@@ -84,6 +84,24 @@ test('the page is readable by keyboard and screen reader', async () => {
   await context.close();
 });
 
+test('the page of the stateless cookie is readable, and says what the guard says', async () => {
+  const stateless = await start('stateless_cookie', ['--serve']);
+  try {
+    // Not watched for red: a browser prints each 401.
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(stateless.url);
+    await assertAccessible(page);
+    await page.getByRole('link', { name: 'laptop' }).click();
+    await page.waitForFunction(() => document.querySelector('#me').textContent.startsWith('200'));
+    await assertAccessible(page);
+    await page.getByRole('button', { name: "clear the phone's session" }).click();
+    await page.getByRole('button', { name: "clear the laptop's session" }).click();
+    await page.waitForFunction(() => document.querySelector('#me').textContent.startsWith('401'));
+  } finally {
+    await stateless.stop();
+  }
+});
+
 test('nothing was printed in red on the console', () => {
   assert.deepEqual(browser.problems, []);
 });

@@ -3,6 +3,8 @@
 #[path = "../../it/examples/app.rs"]
 #[allow(dead_code, reason = "not every store needs every part")]
 mod app;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]

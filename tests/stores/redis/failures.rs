@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::proxy::Proxy;
 use super::*;
+use crate::proxy::Proxy;
 use tower_backchannel_logout::session::SessionStore;
 
 use RedisStoreErrorKind as Kind;
@@ -181,7 +181,7 @@ async fn a_rotation_whose_answer_got_lost_is_not_lost() {
         return;
     };
     let proxy = Proxy::to(server.port()).await;
-    let store = RedisStore::connect(proxy.url()).unwrap();
+    let store = RedisStore::connect(format!("redis://{}", proxy.address())).unwrap();
     begin(&store, session("a", "customer", None, now())).await;
     // The first attempt succeeds and nobody hears of it; the second one is heard.
     proxy.cut_at(1);

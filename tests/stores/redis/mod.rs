@@ -22,7 +22,6 @@ mod building;
 mod cluster;
 mod failures;
 mod power_cuts;
-mod proxy;
 mod records;
 mod round_trips;
 mod suites;

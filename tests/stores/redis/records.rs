@@ -1,7 +1,7 @@
 //! What the store leaves in the database.
 
-use super::proxy::Proxy;
 use super::*;
+use crate::proxy::Proxy;
 use tower_backchannel_logout::session::SessionStore;
 
 struct World {
@@ -156,7 +156,7 @@ async fn sessions_a_broken_logout_left_over_do_not_come_back_when_its_mark_ends(
         begin(&world.store, new).await;
     }
     let proxy = Proxy::to(world.server.port()).await;
-    let broken = RedisStoreBuilder::new(proxy.url())
+    let broken = RedisStoreBuilder::new(format!("redis://{}", proxy.address()))
         .with_namespace(&world.namespace)
         .with_clock(world.hand.clone());
     let broken = broken.build().unwrap();

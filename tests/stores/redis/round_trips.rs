@@ -1,14 +1,14 @@
 //! What an operation costs on the wire, counted by a proxy.
 
-use super::proxy::Proxy;
 use super::*;
+use crate::proxy::Proxy;
 use tower_backchannel_logout::session::SessionStore;
 
 /// A store that has connected, on a server that has its scripts.
 async fn counted() -> Option<(RedisStore, Proxy, Server)> {
     let server = Server::start(&[])?;
     let proxy = Proxy::to(server.port()).await;
-    let store = RedisStore::connect(proxy.url()).unwrap();
+    let store = RedisStore::connect(format!("redis://{}", proxy.address())).unwrap();
     let now = now();
     begin(&store, session("warm", "warm", Some("warm"), now)).await;
     assert!(is_live(&store, "warm").await);

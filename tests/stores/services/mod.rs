@@ -1,5 +1,7 @@
 //! Servers for tests: each on a free loopback port, in a folder of its own, stopped when it is dropped.
 
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 

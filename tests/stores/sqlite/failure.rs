@@ -6,7 +6,8 @@ use super::*;
 async fn nothing_is_acknowledged_before_the_tables_are_there() {
     // BCL-147
     let folder = Folder::new("sqlite-tables");
-    let store = SqliteStore::over(folder.path().join("sessions.db"));
+    let store = SqliteStore::builder(pool(&folder, "sessions.db"));
+    let store = store.build().unwrap();
     let error = store.terminate(&logout("customer")).await.unwrap_err();
     assert_eq!(error.kind(), SqliteStoreErrorKind::NotMigrated);
     store.migrate().await.unwrap();
@@ -27,7 +28,6 @@ async fn a_folder_that_is_not_there_is_an_error_and_no_wait_for_ever() {
         "{error:?}"
     );
     std::fs::create_dir(folder.path().join("missing")).unwrap();
-    store.migrate().await.unwrap();
     store.terminate(&logout("customer")).await.unwrap();
 }
 

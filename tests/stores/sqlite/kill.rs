@@ -41,6 +41,9 @@ async fn no_acknowledged_logout_is_lost_when_the_process_is_killed() {
         let enough = 1 + (round * 37 + 11) % logouts;
         while acknowledged.len() < enough {
             let line = lines.next().unwrap().unwrap();
+            if line.ends_with("all answered") {
+                break;
+            }
             // The name of the test may stand in front of the first one.
             if let Some((_, nth)) = line.split_once("ended ") {
                 acknowledged.push(nth.parse::<usize>().unwrap());
@@ -48,6 +51,10 @@ async fn no_acknowledged_logout_is_lost_when_the_process_is_killed() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
+        assert!(
+            !acknowledged.is_empty(),
+            "round {round}: nothing was answered"
+        );
         for line in lines.map_while(Result::ok) {
             let nth = line
                 .split_once("ended ")
@@ -79,14 +86,18 @@ async fn the_process_that_is_killed() {
     for nth in 0..size("BACKCHANNEL_KILL_LOGOUTS", 200) {
         let store = store.clone();
         burst.spawn(async move {
-            store
+            // A logout that fails is answered 503 and promises nothing.
+            if store
                 .terminate(&logout(&format!("customer {nth}")))
                 .await
-                .unwrap();
-            println!("ended {nth}");
+                .is_ok()
+            {
+                println!("ended {nth}");
+            }
         });
     }
     burst.join_all().await;
+    println!("all answered");
     // Until it is killed.
     std::future::pending::<()>().await;
 }

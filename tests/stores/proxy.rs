@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Passes bytes on between its clients and one server.
 #[derive(Clone)]
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     counts: Arc<Counts>,
 }
@@ -23,7 +23,7 @@ struct Counts {
 }
 
 impl Proxy {
-    pub(super) async fn to(port: u16) -> Self {
+    pub(crate) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let proxy = Self {
             address: listener.local_addr().unwrap(),
@@ -40,24 +40,24 @@ impl Proxy {
         proxy
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// How many round trips there were since the last question.
-    pub(super) fn round_trips(&self) -> usize {
+    pub(crate) fn round_trips(&self) -> usize {
         self.counts.round_trips.swap(0, Ordering::SeqCst)
     }
 
     /// Swallows the answer to this one, counted from now, and closes; again with each new connection.
-    pub(super) fn cut_at(&self, round_trip: usize) {
+    pub(crate) fn cut_at(&self, round_trip: usize) {
         let reached = self.counts.round_trips.load(Ordering::SeqCst);
         self.counts
             .cut_at
             .store(reached + round_trip, Ordering::SeqCst);
     }
 
-    pub(super) fn never_cut(&self) {
+    pub(crate) fn never_cut(&self) {
         self.counts.cut_at.store(usize::MAX, Ordering::SeqCst);
     }
 }

@@ -1,0 +1,59 @@
+//! Two processes over one PostgreSQL.
+
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use super::TwoProcesses;
+use crate::services::postgres::Server;
+
+/// The connections that listen.
+const LISTENERS: &str =
+    "FROM pg_stat_activity WHERE query ILIKE 'LISTEN %' AND pid <> pg_backend_pid()";
+
+async fn listeners(pool: &PgPool) -> i64 {
+    let count = format!("SELECT count(*) {LISTENERS}");
+    sqlx::query_scalar(&count).fetch_one(pool).await.unwrap()
+}
+
+async fn cut(pool: &PgPool) {
+    let cut = format!("SELECT pg_terminate_backend(pid) {LISTENERS}");
+    sqlx::query(&cut).execute(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_logout_at_one_process_ends_the_session_and_its_stream_in_the_other() {
+    let Some(server) = Server::shared() else {
+        return;
+    };
+    for name in ["axum_app", "hyper_app"] {
+        let apps = TwoProcesses::start(name, &server.url()).await;
+        apps.end_everywhere().await;
+        apps.end_everywhere().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn also_while_the_notifications_are_cut_and_once_they_are_back() {
+    let Some(server) = Server::shared() else {
+        return;
+    };
+    let pool = PgPoolOptions::new().connect(&server.url()).await.unwrap();
+    let apps = TwoProcesses::start("axum_app", &server.url()).await;
+    apps.end_everywhere().await;
+    assert!(listeners(&pool).await > 0);
+    for _ in 0..5 {
+        cut(&pool).await;
+        apps.end_everywhere().await;
+    }
+    let begun = Instant::now();
+    while listeners(&pool).await == 0 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "nobody listens again"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    apps.end_everywhere().await;
+}
