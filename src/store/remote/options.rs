@@ -105,7 +105,7 @@ macro_rules! remote_setters {
             self
         }
 
-        /// Answers requests of live sessions from a copy in this process, of at most this many sessions (at least 128; some 400
+        /// Answers requests of live sessions from a copy in this process, of at most this many sessions (at least 128; an estimated 400
         /// bytes each). Default off: every request asks the store, and a logout is in effect on every node when it is answered.
         ///
         /// With it, a session that was asked for before costs no round trip and no wait. What is given up: a logout that another node
