@@ -166,7 +166,10 @@ impl SqliteEngine {
             return Ok((!self.policy.live_id_refuses(known_iat, iat), true));
         }
         let ended_at = row::optional_time(known, "ended_at")?.unwrap_or(now);
-        Ok((!self.policy.dead_id_refuses(known_iat, ended_at, iat), false))
+        Ok((
+            !self.policy.dead_id_refuses(known_iat, ended_at, iat),
+            false,
+        ))
     }
 }
 
