@@ -134,16 +134,16 @@ async fn no_acknowledged_logout_is_lost_when_the_application_is_killed() {
             let mut acknowledged = Vec::new();
             let mut killed = false;
             for line in told.lines() {
-                let Some(nth) = line.unwrap().strip_prefix("acknowledged ").map(str::parse) else {
-                    continue;
-                };
-                acknowledged.push(nth.unwrap());
+                let Ok(line) = line else { break };
+                let nth = line.strip_prefix("acknowledged ").map(str::parse);
+                let Some(Ok(nth)) = nth else { continue };
+                acknowledged.push(nth);
                 if acknowledged.len() >= enough && !killed {
                     killed = true;
                     application.kill().unwrap();
-                    application.wait().unwrap();
                 }
             }
+            let _gone = application.wait();
             acknowledged
         });
         let acknowledged: Vec<usize> = acknowledged.await.unwrap();

@@ -29,7 +29,7 @@ async fn no_acknowledged_logout_is_lost_in_a_power_cut() {
         let begun = now();
         let name = |nth: usize| format!("{round} {nth}");
         let new = |nth: usize| {
-            let sid = (nth % 2 == 0).then(|| name(nth));
+            let sid = nth.is_multiple_of(2).then(|| name(nth));
             session(&name(nth), &name(nth), sid.as_deref(), begun)
         };
         let logins = (0..logouts).map(|nth| begin(&store, new(nth)));

@@ -272,7 +272,7 @@ async fn it_holds_no_more_than_it_may_and_what_goes_is_asked_for_again() {
     }
     settle().await;
     let kept = node.0.copy.as_ref().unwrap().len();
-    assert!(kept <= 256 && kept >= 64, "{kept}");
+    assert!((64..=256).contains(&kept), "{kept}");
     assert!(is_live(&node, "s0").await);
     assert!(is_copied(&node, "s0"));
 }
