@@ -137,7 +137,7 @@ mod tests {
 
     /// The cookies of a response whose handler noted this, through the layer.
     async fn cookies_after(said: Option<Saved>) -> Vec<String> {
-        let handler = tower::service_fn(async |_: Request<()>| {
+        let handler = tower::service_fn(move |_: Request<()>| async move {
             said.into_iter().for_each(late::note);
             let response = Response::builder()
                 .header(SET_COOKIE, "id=secret; Path=/")

@@ -56,9 +56,9 @@ pub trait Version: Sealed + Debug + Send + Sync + 'static {
     #[doc(hidden)]
     fn id_of(session: &Self::Session) -> Option<Self::Id>;
     #[doc(hidden)]
-    fn identity<'a>(
-        session: &'a Self::Session,
-    ) -> BoxFuture<'a, Result<Option<SessionIdentity>, Self::SessionError>>;
+    fn identity(
+        session: &Self::Session,
+    ) -> BoxFuture<'_, Result<Option<SessionIdentity>, Self::SessionError>>;
     #[doc(hidden)]
     fn insert_identity<'a>(
         session: &'a Self::Session,
@@ -145,9 +145,9 @@ macro_rules! version {
                 session.id()
             }
 
-            fn identity<'a>(
-                session: &'a Self::Session,
-            ) -> BoxFuture<'a, Result<Option<SessionIdentity>, Self::SessionError>> {
+            fn identity(
+                session: &Self::Session,
+            ) -> BoxFuture<'_, Result<Option<SessionIdentity>, Self::SessionError>> {
                 Box::pin(async {
                     let value = session.get_value(IDENTITY_KEY).await?;
                     let entry = value.as_ref().map(Entry::parse).transpose();

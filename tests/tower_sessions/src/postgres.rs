@@ -3,7 +3,6 @@
 super::claims!();
 
 mod ts {
-    use tokio::sync::OnceCell;
     pub(crate) use tower_backchannel_logout::store::tower_sessions::V0_14 as Marker;
     pub(crate) use tower_sessions_014::*;
     use tower_sessions_sqlx_store::PostgresStore;
@@ -15,9 +14,7 @@ mod ts {
         let url = crate::servers::postgres()?;
         let pool = PgPoolOptions::new().max_connections(2);
         let store = PostgresStore::new(pool.connect(&url).await.unwrap());
-        static TABLES: OnceCell<()> = OnceCell::const_new();
-        let tables = TABLES.get_or_init(async || store.migrate().await.unwrap());
-        tables.await;
+        store.migrate().await.unwrap();
         Some(store)
     }
 }
