@@ -23,12 +23,17 @@ impl Clock for Now {
 }
 
 /// A small generator of numbers (splitmix64): the same seed gives the same run.
-struct Dice(u64);
+struct Dice {
+    seed: u64,
+    /// A `sid` belongs to one customer and an id to one client, as in life. Without room, a mark of a `sid` becomes one of its customer,
+    /// and a dead id one of its client.
+    as_in_life: bool,
+}
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.seed;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (mixed ^ (mixed >> 31)) % sides
@@ -42,14 +47,24 @@ impl Dice {
         Subject::parse(format!("customer {}", self.roll(4))).unwrap()
     }
 
+    /// The customer of a session, or of a logout that names both.
+    fn subject_with(&mut self, sid: &Sid) -> Subject {
+        let any = self.subject();
+        match sid.as_str().strip_prefix("sid ") {
+            Some(nth) if self.as_in_life => Subject::parse(format!("customer {nth}")).unwrap(),
+            _ => any,
+        }
+    }
+
     fn sid(&mut self) -> Option<Sid> {
         let nth = self.roll(6);
         (nth > 1).then(|| Sid::parse(format!("sid {nth}")).unwrap())
     }
 
     fn scope(&mut self) -> (Issuer, ClientId) {
-        let issuer = ["https://op.example", "https://op.example/"][usize::from(self.roll(6) == 0)];
-        let client_id = ["rp", "rp 2"][usize::from(self.roll(6) == 0)];
+        let mut seldom = || usize::from(self.roll(6) == 0 && !self.as_in_life);
+        let issuer = ["https://op.example", "https://op.example/"][seldom()];
+        let client_id = ["rp", "rp 2"][seldom()];
         (
             Issuer::parse(issuer).unwrap(),
             ClientId::parse(client_id).unwrap(),
@@ -64,10 +79,12 @@ impl Dice {
 
     fn identity(&mut self, now: i64) -> SessionIdentity {
         let (issuer, client_id) = self.scope();
-        let mut identity = SessionIdentity::new(issuer, client_id, self.subject());
-        if let Some(sid) = self.sid() {
-            identity = identity.with_sid(sid);
-        }
+        let sid = self.sid();
+        let subject = match &sid {
+            Some(sid) => self.subject_with(sid),
+            None => self.subject(),
+        };
+        let mut identity = SessionIdentity::new(issuer, client_id, subject).with_sid(sid);
         if self.roll(10) > 0 {
             identity = identity.with_id_token_iat(self.moment(now));
         }
@@ -78,7 +95,7 @@ impl Dice {
         let (issuer, client_id) = self.scope();
         let target = match self.sid() {
             Some(sid) => {
-                let subject = (self.roll(2) == 0).then(|| self.subject());
+                let subject = (self.roll(2) == 0).then(|| self.subject_with(&sid));
                 LogoutTarget::Session { sid, subject }
             }
             None => LogoutTarget::Subject(self.subject()),
@@ -110,7 +127,10 @@ async fn play(operations: u64, seed: u64, room: Room) -> MemoryStats {
     };
     let store = store.build();
     let mut model = Reference::default();
-    let mut dice = Dice(seed);
+    let mut dice = Dice {
+        seed,
+        as_in_life: room.is_some(),
+    };
     let mut reports: Vec<(LogoutRequest, Terminated, Vec<Record>)> = Vec::new();
     let mut counts = [0_u64; 2];
     for nth in 0..operations {

@@ -81,7 +81,7 @@ faults! {
     RotationLosesIat => "a_rotation_changes_nothing_but_the_id";
     RotationProlongs => "a_rotation_changes_nothing_but_the_id";
     RotationKeepsTheOther => "a_rotation_onto_an_id_in_use_replaces_its_session";
-    AnswersAtHandAreOld => "a_sid_ends_its_sessions_whatever_their_age";
+    AnswersAtHandAreOld => "a_session_is_over_when_it_expires";
     ConnectionsFollowTheId => "a_connection_ends_when_another_session_takes_its_id";
     StatelessConnectionsKnowSubAlone => "a_logout_wakes_stateless_connections";
 }
