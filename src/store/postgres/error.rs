@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a [`PostgresStore`](super::PostgresStore) has no answer. A logout is then answered with 503 and comes again; a guard does what
-/// its [`OnStoreFailure`](crate::guard::OnStoreFailure) says.
+/// Why a [`PostgresStore`](super::PostgresStore) has no answer. A logout is then answered with 503 and comes again; a guard
+/// denies, unless told otherwise.
 ///
 /// Neither the message nor the source holds a password, a session id or a name.
 #[derive(Debug, thiserror::Error)]

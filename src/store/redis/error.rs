@@ -2,8 +2,8 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// Why a [`RedisStore`](super::RedisStore) has no answer. A logout is then answered with 503 and comes again; a guard does what its
-/// [`OnStoreFailure`](crate::guard::OnStoreFailure) says.
+/// Why a [`RedisStore`](super::RedisStore) has no answer. A logout is then answered with 503 and comes again; a guard denies,
+/// unless told otherwise.
 ///
 /// Neither the message nor the source holds an address with its password, a session id or a name.
 #[derive(Debug, thiserror::Error)]
