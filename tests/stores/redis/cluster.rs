@@ -86,7 +86,7 @@ async fn a_planned_failover_loses_nothing() {
         if replica.info("replication", "role") == "master" {
             return Some(());
         }
-        if asked.is_none_or(|at| at.elapsed() > std::time::Duration::from_secs(6)) {
+        if asked.is_none_or(|at| at.elapsed() > Duration::from_secs(6)) {
             let _: String = replica.ask(&["CLUSTER", "FAILOVER"]);
             asked = Some(std::time::Instant::now());
         }
