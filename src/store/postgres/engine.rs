@@ -76,13 +76,6 @@ impl PostgresEngine {
     }
 }
 
-/// The keys of the marks that can reach a session, the finer one first.
-fn keys_of(identity: &SessionIdentity) -> [Tag; 2] {
-    let sid = identity.sid().map(Sid::as_str);
-    marks::keys_of_session(identity.subject().as_str(), sid)
-        .map(|key| Tag::key(identity.issuer(), identity.client_id(), key))
-}
-
 fn iat_of(identity: &SessionIdentity) -> Option<i64> {
     identity.id_token_iat().map(to_sql)
 }
@@ -165,7 +158,7 @@ impl Engine for PostgresEngine {
         if !session.adopts_existing() && self.policy.is_too_old(iat, now) {
             return Ok(Registration::AlreadyLoggedOut);
         }
-        let (tag, [fine, sub]) = (*Tag::id(id).as_bytes(), keys_of(identity));
+        let (tag, [fine, sub]) = (*Tag::id(id).as_bytes(), Tag::of_marks(identity));
         let (fine, sub) = (*fine.as_bytes(), *sub.as_bytes());
         let (notice, sweep) = (Notice::of_id(id).to_text(), self.sweep());
         let rows = self.link.ask(&self.statements.register, |query| {
@@ -271,7 +264,7 @@ impl Engine for PostgresEngine {
         identity: &SessionIdentity,
         now: UnixTime,
     ) -> Result<bool, PostgresStoreError> {
-        let [fine, sub] = keys_of(identity);
+        let [fine, sub] = Tag::of_marks(identity);
         let rows = self.link.ask(&self.statements.is_marked, |query| {
             query
                 .bind(*fine.as_bytes())

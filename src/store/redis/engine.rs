@@ -16,7 +16,7 @@ use crate::session::{
     EndedSession, LogoutRequest, NewSession, Rebinding, Registration, SessionIdentity, Terminated,
 };
 use crate::store::remote::{Engine, Look, News, Notice, Tag};
-use crate::types::{ClientId, Issuer, SessionId, Sid};
+use crate::types::SessionId;
 
 /// How many sessions one script ends, reports or forgets: a few milliseconds in which the server does nothing else.
 const CHUNK: usize = 1000;
@@ -91,14 +91,6 @@ impl RedisEngine {
         command.arg(tags);
         answer::ended(self.link.run(&script::REPORT, &command).await?)
     }
-}
-
-/// The tags of the marks that can reach a session, the finer one first.
-fn tags_of(identity: &SessionIdentity) -> [String; 2] {
-    let sid = identity.sid().map(Sid::as_str);
-    let (issuer, client_id): (&Issuer, &ClientId) = (identity.issuer(), identity.client_id());
-    marks::keys_of_session(identity.subject().as_str(), sid)
-        .map(|key| Tag::key(issuer, client_id, key).to_text())
 }
 
 fn iat_of(identity: &SessionIdentity) -> String {
@@ -180,7 +172,7 @@ impl Engine for RedisEngine {
             .arg(time::to_text(session.expires_at()))
             .arg(iat_of(identity))
             .arg(record::id_to_text(session.id()))
-            .arg(&tags_of(identity))
+            .arg(&Tag::of_marks(identity).map(Tag::to_text))
             .arg(record::names_to_text(identity));
         Ok(if self.yes(&script::REGISTER, &command).await? {
             Registration::Registered
@@ -238,7 +230,9 @@ impl Engine for RedisEngine {
         now: UnixTime,
     ) -> Result<bool, RedisStoreError> {
         let mut command = self.question(&script::MARKED, now);
-        command.arg(&tags_of(identity)).arg(iat_of(identity));
+        command
+            .arg(&Tag::of_marks(identity).map(Tag::to_text))
+            .arg(iat_of(identity));
         self.yes(&script::MARKED, &command).await
     }
 

@@ -6,8 +6,9 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::session::marks::MarkKey;
-use crate::types::{ClientId, Issuer, SessionId};
+use crate::session::SessionIdentity;
+use crate::session::marks::{self, MarkKey};
+use crate::types::{ClientId, Issuer, SessionId, Sid};
 
 /// The first 128 bits of a SHA-256 over a kind and the names it is about, each with its length in front, so that no two lists of names
 /// read the same.
@@ -28,6 +29,13 @@ impl Tag {
             MarkKey::Subject(name) => (b"sub", name),
         };
         Self::of(kind, &[issuer.as_str(), client_id.as_str(), name])
+    }
+
+    /// Of the marks that can reach a session, the finer one first, see [`marks::keys_of_session`].
+    pub(crate) fn of_marks(identity: &SessionIdentity) -> [Self; 2] {
+        let sid = identity.sid().map(Sid::as_str);
+        marks::keys_of_session(identity.subject().as_str(), sid)
+            .map(|key| Self::key(identity.issuer(), identity.client_id(), key))
     }
 
     fn of(kind: &[u8], names: &[&str]) -> Self {

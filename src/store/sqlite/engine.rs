@@ -43,13 +43,6 @@ impl fmt::Debug for SqliteEngine {
     }
 }
 
-/// The tags of the marks that can reach a session, the finer one first.
-fn tags_of(identity: &SessionIdentity) -> [Tag; 2] {
-    let sid = identity.sid().map(Sid::as_str);
-    marks::keys_of_session(identity.subject().as_str(), sid)
-        .map(|key| Tag::key(identity.issuer(), identity.client_id(), key))
-}
-
 fn bytes(tag: &Tag) -> &[u8] {
     tag.as_bytes()
 }
@@ -133,7 +126,7 @@ impl SqliteEngine {
         identity: &SessionIdentity,
         now: UnixTime,
     ) -> Result<bool, SqliteStoreError> {
-        let [fine, coarse] = tags_of(identity);
+        let [fine, coarse] = Tag::of_marks(identity);
         let marks = sqlx::query(&self.statements.marks)
             .bind(bytes(&fine))
             .bind(bytes(&coarse))
@@ -289,7 +282,7 @@ impl Engine for SqliteEngine {
     ) -> Result<Registration, SqliteStoreError> {
         let (id, identity) = (session.id(), session.identity());
         let (tag, iat) = (Tag::id(id), identity.id_token_iat());
-        let [fine, coarse] = tags_of(identity);
+        let [fine, coarse] = Tag::of_marks(identity);
         self.write(async |on| {
             if self.marked(on, identity, now).await? {
                 return Ok(Registration::AlreadyLoggedOut);
