@@ -220,6 +220,9 @@ mod tests {
             r#"{"b":1,"a":1,"b":1}"#,
             r#"{"b":1,"c":2,"\u0062":1}"#,
             r#"{"":1,"":1}"#,
+            // Not made up for by one more repetition.
+            r#"{"a":1,"a":1,"a":1}"#,
+            r#"{"a":1,"a":1,"b":1,"b":1}"#,
         ] {
             assert_eq!(read(text), Err(Refusal::DuplicateMember), "{text}");
         }

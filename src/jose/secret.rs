@@ -107,6 +107,6 @@ mod tests {
     fn a_secret_is_never_shown() {
         // BCL-170
         let shown = format!("{:?}", ClientSecret::parse("marker".repeat(9)).unwrap());
-        assert!(!shown.contains("marker"), "{shown}");
+        assert_eq!(shown, "ClientSecret(…)");
     }
 }

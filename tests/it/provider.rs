@@ -71,19 +71,81 @@ fn a_public_key_algorithm_takes_no_secret() {
     assert_eq!(refused.unwrap_err().field(), "algorithm");
 }
 
+fn by_secret(client_id: &str) -> Client {
+    let secret = ClientSecret::parse("x".repeat(32)).unwrap();
+    let client = Client::builder(client_id)
+        .with_algorithm(Algorithm::Hs256)
+        .with_client_secret(secret);
+    client.build().unwrap()
+}
+
 #[tokio::test]
 async fn a_provider_whose_clients_all_have_secrets_fetches_nothing() {
     // BCL-41
-    let secret = ClientSecret::parse("x".repeat(32)).unwrap();
-    let client = Client::builder("c")
-        .with_algorithm(Algorithm::Hs256)
-        .with_client_secret(secret);
-    let provider = Provider::builder("https://op.example")
-        .with_client(client.build().unwrap())
+    let alone = || Provider::builder("https://op.example").with_client(by_secret("c"));
+    let empty = JwkSet::parse(br#"{"keys":[]}"#).unwrap();
+    for builder in [alone(), alone().with_static_keys(empty.clone())] {
+        let provider = builder.build().unwrap();
+        assert!(provider.remote_keys().is_none());
+        assert_eq!(provider.ready().await, Ok(()));
+        let health = provider.health();
+        assert_eq!((health.usable, health.keys), (true, 0));
+    }
+    // One client by key is enough for keys to be needed.
+    let mixed = alone().with_client(client()).with_static_keys(empty);
+    assert_eq!(mixed.build().unwrap_err().field(), "static_keys");
+    #[cfg(feature = "client")]
+    {
+        let mixed = alone().with_client(client()).build().unwrap();
+        assert!(mixed.remote_keys().is_some());
+        let at_a_url = alone().with_jwks_uri("https://op.example/jwks");
+        assert!(at_a_url.build().unwrap().remote_keys().is_some());
+    }
+}
+
+#[test]
+fn a_provider_tells_its_clients_by_their_exact_id() {
+    // BCL-42
+    let provider = builder("https://op.example")
+        .with_client(by_secret("other"))
         .build()
         .unwrap();
-    assert!(provider.remote_keys().is_none());
-    assert_eq!(provider.ready().await, Ok(()));
+    let ids: Vec<_> = provider
+        .clients()
+        .iter()
+        .map(|it| it.client_id().as_str())
+        .collect();
+    assert_eq!(ids, ["orders-web", "other"]);
+    assert_eq!(
+        provider.client("other").unwrap().algorithm(),
+        Algorithm::Hs256
+    );
+    for unknown in ["", "Other", "other ", "orders"] {
+        assert!(provider.client(unknown).is_none(), "{unknown}");
+    }
+    assert!(!provider.accepts_token_in_query());
+    let cas = Client::builder("cas")
+        .with_token_in_query(true)
+        .build()
+        .unwrap();
+    let provider = builder("https://op.example")
+        .with_client(cas)
+        .build()
+        .unwrap();
+    assert!(provider.accepts_token_in_query());
+}
+
+#[test]
+fn a_registry_tells_how_the_keys_of_each_provider_are_doing() {
+    let providers = Providers::from([provider("https://a.example"), provider("https://b.example")]);
+    let mut health = providers.health();
+    health.sort_by(|one, two| one.0.cmp(&two.0));
+    let told: Vec<_> = health
+        .iter()
+        .map(|(issuer, it)| (issuer.as_str(), it.keys))
+        .collect();
+    assert_eq!(told, [("https://a.example", 1), ("https://b.example", 1)]);
+    assert!(Providers::new().health().is_empty());
 }
 
 #[test]
@@ -95,6 +157,16 @@ fn an_unreadable_configuration_never_shows_the_secret() {
         .with_client_secret(secret);
     let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
     assert!(!shown.contains("marker"), "{shown}");
+    let client = r#"Client { client_id: ClientId("c"), algorithm: Hs256, .. }"#;
+    let of_client = r#"ClientBuilder { client_id: "c", algorithm: Hs256, .. }"#;
+    assert_eq!(shown, format!("{of_client} {client}"));
+    let builder = Provider::builder("https://op.example").with_client(builder.build().unwrap());
+    let of_provider =
+        format!(r#"ProviderBuilder {{ issuer: "https://op.example", clients: [{client}], .. }}"#);
+    assert_eq!(format!("{builder:?}"), of_provider);
+    let provider =
+        format!(r#"Provider {{ issuer: Issuer("https://op.example"), clients: [{client}], .. }}"#);
+    assert_eq!(format!("{:?}", builder.build().unwrap()), provider);
 }
 
 #[test]
@@ -471,14 +543,32 @@ mod check {
             "{report}"
         );
         // A client with a secret needs no key.
-        let secret = ClientSecret::parse("x".repeat(32)).unwrap();
-        let by_secret = Client::builder("c")
-            .with_algorithm(Algorithm::Hs256)
-            .with_client_secret(secret);
         let list = json!(["HS256"]);
         let list = but("id_token_signing_alg_values_supported", list);
-        let report = report_for(by_secret.build().unwrap(), list).await;
+        let report = report_for(by_secret("c"), list).await;
         assert_eq!(report.findings, []);
+    }
+
+    #[tokio::test]
+    async fn the_report_has_a_line_for_each_finding() {
+        // BCL-34, BCL-39
+        let op = serve(json!({ "id_token_signing_alg_values_supported": ["ES256"] })).await;
+        let report = with_static_keys(&op.url(""), KEYS).check().await;
+        let lines = report.to_string();
+        let levels: Vec<_> = lines
+            .lines()
+            .map(|line| line.split(':').next().unwrap())
+            .collect();
+        assert_eq!(levels, ["warning", "warning", "problem", "problem"]);
+        for (line, finding) in lines.lines().zip(&report.findings) {
+            let text = format!(": {} ({})", finding.text, finding.mend);
+            assert!(line.ends_with(&text), "{line}");
+            assert!(report.has(finding.code));
+        }
+        assert!(!report.is_ok() && !report.has("keys_unavailable"));
+        let note = Wire::start(Reply::Ok("{}".to_owned())).await;
+        let report = with_static_keys(&note.url(""), &mint().jwks_json());
+        assert!(report.check().await.to_string().starts_with("note: "));
     }
 
     #[tokio::test]

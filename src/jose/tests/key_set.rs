@@ -138,6 +138,32 @@ fn a_set_knows_its_names_and_what_changed_under_them() {
 }
 
 #[test]
+fn a_set_shows_how_many_keys_it_has_and_none_of_them() {
+    // BCL-170
+    let key = Key::new();
+    let keys = set(&[
+        key.named("marker"),
+        key.jwk(r#","use":"enc""#),
+        "7".to_owned(),
+    ]);
+    assert_eq!(format!("{keys:?}"), "JwkSet { usable: 1, skipped: 2 }");
+}
+
+#[test]
+fn a_set_knows_which_algorithms_it_can_verify() {
+    // BCL-72
+    let keys = set(&[
+        Key::new().named("a"),
+        rsa_jwk(&modulus(rsa_2048()), r#","alg":"PS256""#),
+    ]);
+    let can: Vec<_> = Algorithm::ALL
+        .iter()
+        .filter(|it| keys.has_key_for(**it))
+        .collect();
+    assert_eq!(can, [&Algorithm::Ps256, &Algorithm::EdDsa]);
+}
+
+#[test]
 fn key_sets_of_jsonwebtoken_are_taken() {
     // BCL-71
     let key = Key::new();

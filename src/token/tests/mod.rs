@@ -112,6 +112,29 @@ fn iss_is_the_configured_issuer_byte_for_byte() {
 }
 
 #[test]
+fn a_token_and_what_expects_it_show_the_client_and_no_names() {
+    // BCL-170
+    let op = op();
+    let shown = format!("{:?}", op.expectation);
+    let expected = r#"Expectation { issuer: Issuer("https://op.example"), client_id: ClientId("orders-web"), algorithm: EdDsa, .. }"#;
+    assert_eq!(shown, expected);
+    let mut claims = good();
+    for claim in ["sub", "sid", "jti"] {
+        claims[claim] = json!("marker");
+    }
+    claims["events"] = json!({ EVENT: { "marker": "marker" } });
+    let token = op.verify(&claims).unwrap();
+    assert_eq!(token.issuer().as_str(), "https://op.example");
+    assert_eq!(token.jti().map(crate::types::Jti::as_str), Some("marker"));
+    let shown = format!("{token:?}");
+    assert!(
+        shown.contains("orders-web") && shown.contains("issued_at"),
+        "{shown}"
+    );
+    assert!(!shown.contains("marker"), "{shown}");
+}
+
+#[test]
 fn aud_is_a_string_or_a_non_empty_array_of_strings_with_the_client_in_it() {
     // BCL-101
     let op = op();

@@ -95,6 +95,52 @@ fn the_cut_off_is_iat_rounded_up_and_the_end_of_use_is_the_first_refused_second(
 }
 
 #[test]
+fn leeway_and_age_are_those_of_the_policy() {
+    // BCL-104, BCL-105, BCL-107
+    assert_eq!(TokenPolicy::default().leeway(), Duration::from_secs(60));
+    let policy = TokenPolicy::default()
+        .with_leeway(Duration::from_secs(7))
+        .with_max_age(Duration::from_secs(20));
+    assert_eq!(policy.leeway(), Duration::from_secs(7));
+    let op = Op::new(policy);
+    for (claim, good, bad, refusal) in [
+        ("iat", NOW + 7, NOW + 8, Refusal::IatInFuture),
+        ("iat", NOW - 27, NOW - 28, Refusal::TooOld),
+        ("exp", NOW - 6, NOW - 7, Refusal::Expired),
+        ("nbf", NOW + 7, NOW + 8, Refusal::NotYetValid),
+    ] {
+        assert_eq!(op.with(claim, json!(good)), None, "{claim}");
+        assert_eq!(op.with(claim, json!(bad)), Some(refusal), "{claim}");
+    }
+    // Beyond the end of time is the end of time.
+    let patient = TokenPolicy::default()
+        .with_leeway(Duration::MAX)
+        .with_max_age(Duration::MAX);
+    let op = Op::new(patient.with_max_lifetime(Duration::MAX));
+    for claim in ["iat", "exp", "nbf"] {
+        assert_eq!(op.with(claim, json!(0)), None);
+        assert_eq!(op.with(claim, json!(4_000_000_000_i64)), None);
+    }
+}
+
+#[test]
+fn exp_is_told_as_it_is_and_rounded_up() {
+    // BCL-105
+    let op = op();
+    let told = |exp: Value| {
+        let mut claims = good();
+        claims["exp"] = exp;
+        op.verify(&claims).unwrap().expires_at()
+    };
+    assert_eq!(told(json!(NOW + 5)), Some(UnixTime::from_secs(NOW + 5)));
+    let halves = json!(NOW as f64 + 5.5);
+    assert_eq!(told(halves), Some(UnixTime::from_secs(NOW + 6)));
+    let mut without = good();
+    without.as_object_mut().unwrap().remove("exp");
+    assert_eq!(op.verify(&without).unwrap().expires_at(), None);
+}
+
+#[test]
 fn the_strict_profile_asks_for_typ_and_exp_and_a_short_life() {
     // BCL-174
     let op = Op::new(TokenPolicy::strict());

@@ -234,6 +234,11 @@ fn debug_shows_no_key() {
         .with_jwk_set(private_set().to_string().as_bytes())
         .with_client_secret("marker-marker-marker-marker-marker");
     let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
+    assert!(shown.starts_with("DecryptionKeysBuilder { algorithms: [RsaOaep256, "));
+    assert!(
+        shown.contains("DecryptionKeys { keys: 7, algorithms: ["),
+        "{shown}"
+    );
     for secret in [
         "marker", "rPwjGa7G", "c_KEuybM", "XdomNN", "rp-rsa", "109, 97",
     ] {
