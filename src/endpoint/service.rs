@@ -12,7 +12,7 @@ use http::{Request, Response, Version, request};
 use http_body::Body;
 use http_body_util::Full;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 use tracing::Instrument;
 
@@ -28,6 +28,7 @@ use crate::quiet::Quiet;
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplay, ReplayStore};
 use crate::session::SessionStore;
+use crate::within::until;
 
 /// How long a logout that missed the deadline may go on.
 const OVERTIME: Duration = Duration::from_secs(30);
@@ -175,9 +176,9 @@ where
         drop(place);
         verdict
     });
-    match timeout_at(started + config.deadline, &mut work).await {
-        Ok(verdict) => verdict,
-        Err(_) => {
+    match until(started + config.deadline, &mut work).await {
+        Some(verdict) => verdict,
+        None => {
             // The OP is told in time that we are late, and may never ask again: the logout goes on without it. It keeps
             // its place among the requests in progress, so that this is bounded too.
             let overtime = async move {
