@@ -70,7 +70,7 @@ impl Stage {
             backchannel_logout_uri: format!("{}{logout_path}", application.url),
         });
         let op = Op::new(provider.clone(), clients.into(), shutdown.clone());
-        let axum = axum_app::router(settings(&fjord, &lumen, &provider)?, shutdown.clone())?;
+        let axum = axum_app::service(settings(&fjord, &lumen, &provider)?, shutdown.clone())?;
         let hyper = hyper_app::service(settings(&lumen, &fjord, &provider)?, shutdown.clone())?;
 
         let mut servers = JoinSet::new();
