@@ -34,7 +34,9 @@ fn cpu(server: &Server) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
         let stat = stat.rsplit(") ").next().unwrap_or_default().to_owned();
         let all: Vec<&str> = stat.split(' ').collect();
-        let ticks = fields.iter().filter_map(|nth| all.get(*nth)?.parse().ok());
+        let ticks = fields
+            .iter()
+            .filter_map(|nth| all.get(*nth)?.parse::<u64>().ok());
         ticks.sum::<u64>()
     };
     // utime and stime are the fields 14 and 15, those of ended children 16 and 17; two stand before the brace.

@@ -165,8 +165,9 @@ fn an_unreadable_configuration_never_shows_the_secret() {
     assert_eq!(shown, format!("{of_client} {client}"));
     let builder = Provider::builder("https://op.example").with_client(builder.build().unwrap());
     let of_provider =
-        format!(r#"ProviderBuilder {{ issuer: "https://op.example", clients: [{client}], .. }}"#);
-    assert_eq!(format!("{builder:?}"), of_provider);
+        format!(r#"ProviderBuilder {{ issuer: "https://op.example", clients: [{client}], "#);
+    let shown = format!("{builder:?}");
+    assert!(shown.starts_with(&of_provider), "{shown}");
     let provider =
         format!(r#"Provider {{ issuer: Issuer("https://op.example"), clients: [{client}], .. }}"#);
     assert_eq!(format!("{:?}", builder.build().unwrap()), provider);
