@@ -168,8 +168,9 @@ fn an_unreadable_configuration_never_shows_the_secret() {
         format!(r#"ProviderBuilder {{ issuer: "https://op.example", clients: [{client}], "#);
     let shown = format!("{builder:?}");
     assert!(shown.starts_with(&of_provider), "{shown}");
-    let provider =
-        format!(r#"Provider {{ issuer: Issuer("https://op.example"), clients: [{client}], .. }}"#);
+    let provider = format!(
+        r#"Provider {{ issuer: Issuer("https://op.example"), clients: [{client}], keys: 0 keys, .. }}"#
+    );
     assert_eq!(format!("{:?}", builder.build().unwrap()), provider);
 }
 
