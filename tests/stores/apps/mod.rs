@@ -3,6 +3,8 @@
 #[path = "../../it/examples/app.rs"]
 #[allow(dead_code, reason = "not every store needs every part")]
 mod app;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod kill;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
