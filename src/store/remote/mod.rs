@@ -17,6 +17,7 @@ mod node;
 mod options;
 mod recent;
 mod tag;
+pub(crate) mod time;
 mod watch;
 
 #[cfg(test)]
