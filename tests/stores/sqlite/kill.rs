@@ -20,8 +20,9 @@ async fn no_acknowledged_logout_is_lost_when_the_process_is_killed() {
         let folder = Folder::new("sqlite-kill");
         let file = folder.path().join("sessions.db");
         let store = SqliteStore::open(&file).await.unwrap();
+        let begun = SystemClock::default().now();
         for nth in 0..logouts {
-            let new = session(&format!("s{nth}"), &format!("customer {nth}"));
+            let new = session_since(begun, &format!("s{nth}"), &format!("customer {nth}"));
             assert_eq!(store.register(new).await.unwrap(), Registration::Registered);
         }
         // This test binary again, as the process that is killed.
@@ -69,7 +70,8 @@ async fn no_acknowledged_logout_is_lost_when_the_process_is_killed() {
                 !again.status(&id).await.unwrap().is_live(),
                 "round {round}: {nth}"
             );
-            let late = session(&format!("late {nth}"), &format!("customer {nth}"));
+            // Signed in before the logout, however long looking takes.
+            let late = session_since(begun, &format!("late {nth}"), &format!("customer {nth}"));
             let late = again.register(late).await.unwrap();
             assert_eq!(late, Registration::AlreadyLoggedOut, "round {round}: {nth}");
         }

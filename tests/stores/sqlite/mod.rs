@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
-use tower_backchannel_logout::clock::{Clock, SystemClock};
+use tower_backchannel_logout::clock::{Clock, SystemClock, UnixTime};
 use tower_backchannel_logout::session::{
     LogoutRequest, NewSession, Registration, SessionIdentity, SessionRegistry, SessionStore,
 };
@@ -58,16 +58,21 @@ impl Shelf {
 }
 
 fn session(id: &str, sub: &str) -> NewSession {
+    session_since(SystemClock::default().now(), id, sub)
+}
+
+/// One that began at this moment.
+fn session_since(begun: UnixTime, id: &str, sub: &str) -> NewSession {
     let identity = SessionIdentity::new(
         Issuer::parse("https://op.example").unwrap(),
         ClientId::parse("shop").unwrap(),
         Subject::parse(sub).unwrap(),
+    );
+    NewSession::new(
+        SessionId::parse(id).unwrap(),
+        identity.with_id_token_iat(begun),
+        begun.saturating_add(Duration::from_secs(3600)),
     )
-    .with_id_token_iat(SystemClock::default().now());
-    let end = SystemClock::default()
-        .now()
-        .saturating_add(Duration::from_secs(3600));
-    NewSession::new(SessionId::parse(id).unwrap(), identity, end)
 }
 
 fn logout(sub: &str) -> LogoutRequest {
