@@ -134,7 +134,7 @@ mod tests {
         // RFC 3394 2: at least two blocks. Wrapped here by the same rounds, because no library does it.
         use aws_lc_rs::cipher::{EncryptingKey, UnboundCipherKey};
         let key = bytes(0..24);
-        let aes = EncryptingKey::ecb(UnboundCipherKey::new(&cipher::AES_192, &key).unwrap());
+        let aes = EncryptingKey::ecb(UnboundCipherKey::new(&AES_192, &key).unwrap());
         let aes = aes.unwrap();
         let mut pair = [[0xa6; 8], [7; 8]].concat();
         for step in 1..=6_u8 {
