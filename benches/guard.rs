@@ -3,10 +3,9 @@
 //! `cargo bench --bench guard`
 
 use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
+use std::future::{Ready, ready};
 use std::hint::black_box;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -25,6 +24,10 @@ use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 use tower_layer::Layer;
 use tower_service::Service;
 
+mod kit;
+
+use kit::now;
+
 const SESSIONS: usize = 1_000_000;
 
 #[derive(Clone)]
@@ -42,13 +45,6 @@ impl Service<Request<()>> for Handler {
     fn call(&mut self, request: Request<()>) -> Self::Future {
         black_box(&request);
         ready(Ok(Response::new(Empty::new())))
-    }
-}
-
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("the memory store answers at once"),
     }
 }
 
@@ -96,6 +92,20 @@ fn bench(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    // The least that a middleware does which tells the handler something.
+    let told = std::sync::Arc::new(());
+    let mut tell = |request: &mut Option<Request<()>>| {
+        let mut request = request.take().unwrap();
+        request.extensions_mut().insert(told.clone());
+        now(bare.call(request))
+    };
+    let mut one = Some(request(None));
+    kit::allocations("guard/bare_extension", 3, || {
+        assert_eq!(tell(&mut one).unwrap().status(), 200);
+    });
+    criterion.bench_function("guard/bare_extension", |bencher| {
+        bencher.iter_batched_ref(|| Some(request(None)), &mut tell, BatchSize::SmallInput);
+    });
     let cookie = SessionCookie::parse("id").unwrap();
     let with_cookie = request(Some(format!("theme=dark; id={}", id(7))));
     criterion.bench_function("guard/extract", |bencher| {
@@ -142,10 +152,18 @@ fn at_size(criterion: &mut Criterion, cookie: &SessionCookie, sessions: usize, s
             .all(|n| status(Some(format!("id={}", id(*n)))) == 401)
     );
     assert_eq!(status(Some("id=unknown".into())), 401);
-    let counted = allocation_counter::measure(|| {
+    kit::allocations(&format!("guard/status/{size}"), 0, || {
         assert!(ids.iter().all(|id| store.status_now(id).unwrap().is_live()));
     });
-    assert_eq!(counted.count_total, 0, "the decision allocates");
+    let mut allocations = |name: &str, limit, number: Option<&usize>, expected: u16| {
+        let request = request(number.map(|n| format!("id={}", id(*n))));
+        kit::allocations(&format!("guard/{name}/{size}"), limit, || {
+            assert_eq!(now(guard.call(request)).unwrap().status(), expected);
+        });
+    };
+    allocations("no_session", 0, None, 200);
+    allocations("live_session", 4, live.first(), 200);
+    allocations("ended_session", 5, ended.first(), 401);
 
     let mut call = |name: &str, numbers: &[usize]| {
         let mut next = numbers.iter().cycle();

@@ -1,10 +1,7 @@
 //! The memory store at its size: a million sessions, a million marks. Each path asserts its result before it is measured; `bounds` asserts
 //! the numbers the design promises that do not depend on the machine.
 
-use std::future::Future;
 use std::hint::black_box;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -16,15 +13,11 @@ use tower_backchannel_logout::session::{
 use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 
-const MILLION: usize = 1_000_000;
+mod kit;
 
-/// The memory store never waits.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => unreachable!("the memory store waited"),
-    }
-}
+use kit::now;
+
+const MILLION: usize = 1_000_000;
 
 struct Made {
     issuer: Issuer,
@@ -236,6 +229,16 @@ fn writes(c: &mut Criterion) {
         next += 1;
         (next, made.session(next, next))
     };
+    let (nth, new) = login();
+    kit::allocations("register/at_1m", 8, || {
+        assert_eq!(now(store.register(new)).unwrap(), Registration::Registered);
+    });
+    let request = made.by_sid(nth);
+    kit::allocations("terminate/by_sid", 8, || {
+        let terminated = now(store.terminate(&request)).unwrap();
+        assert_eq!(terminated.newly_ended, 1);
+        now(store.forget(&request, &terminated)).unwrap();
+    });
     c.bench_function("register/at_1m", |b| {
         b.iter_batched(
             &mut login,

@@ -6,8 +6,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tower_backchannel_logout::clock::{Clock, SystemClock};
-use tower_backchannel_logout::jose::Algorithm;
+use tower_backchannel_logout::jose::{Algorithm, ClientSecret};
 use tower_backchannel_logout::logout::LogoutTokenVerifier;
+use tower_backchannel_logout::testing::TokenMint;
 use tower_backchannel_logout::token::Expectation;
 use tower_backchannel_logout::{ClientId, Issuer};
 
@@ -15,15 +16,13 @@ mod kit;
 
 use kit::{Pair, Raw, now};
 
-const ALGORITHMS: [&str; 6] = ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"];
-
 struct Case {
     token: String,
     raw: Raw,
     expectation: Expectation,
 }
 
-fn case(mint: &tower_backchannel_logout::testing::TokenMint, alg: &str) -> Case {
+fn case(mint: &TokenMint, alg: &str) -> Case {
     let token = mint
         .logout_token()
         .sub(kit::uuid(1))
@@ -31,12 +30,15 @@ fn case(mint: &tower_backchannel_logout::testing::TokenMint, alg: &str) -> Case 
         .alg(alg)
         .sign();
     let raw = Raw::new(mint, alg, &token);
-    let expectation = Expectation::signed_with(
-        Issuer::parse(kit::ISSUER).unwrap(),
-        ClientId::parse(kit::CLIENT).unwrap(),
-        Algorithm::parse(alg).unwrap(),
-        kit::keys(mint),
-    )
+    let issuer = Issuer::parse(kit::ISSUER).unwrap();
+    let client_id = ClientId::parse(kit::CLIENT).unwrap();
+    let algorithm = Algorithm::parse(alg).unwrap();
+    let expectation = if algorithm.is_symmetric() {
+        let secret = ClientSecret::parse(kit::SECRET).unwrap();
+        Expectation::keyed_with(issuer, client_id, algorithm, secret)
+    } else {
+        Expectation::signed_with(issuer, client_id, algorithm, kit::keys(mint))
+    }
     .unwrap();
     assert!(raw.verify());
     assert!(
@@ -91,9 +93,12 @@ fn bounds(_: &mut Criterion) {
 fn verify(c: &mut Criterion) {
     let mint = kit::mint();
     let time = SystemClock::default().now();
-    for alg in ALGORITHMS {
-        let case = case(&mint, alg);
-        let name = alg.to_lowercase();
+    for alg in Algorithm::ALL {
+        let case = case(&mint, alg.as_str());
+        let name = alg.as_str().to_lowercase();
+        kit::allocations(&format!("expectation/{name}"), 12, || {
+            assert!(case.expectation.verify(&case.token, time).is_ok());
+        });
         c.bench_function(&format!("signature/{name}"), |b| {
             b.iter(|| case.raw.verify());
         });

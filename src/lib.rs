@@ -162,6 +162,7 @@ mod measure;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+mod print;
 pub mod provider;
 mod quiet;
 pub mod refusal;
@@ -173,6 +174,7 @@ pub mod store;
 pub mod testing;
 pub mod token;
 mod types;
+mod within;
 
 pub use types::{BoxError, ClientId, IdentifierError, Issuer, Jti, SessionId, Sid, Subject};
 

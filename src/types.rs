@@ -212,10 +212,10 @@ fn check_identifier(text: &str) -> Result<(), IdentifierError> {
 }
 
 macro_rules! opaque {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($text:ty)) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Box<str>);
+        pub struct $name($text);
 
         impl $name {
             /// Takes the value as it is: it is opaque, and compared byte for byte.
@@ -223,7 +223,7 @@ macro_rules! opaque {
             /// # Errors
             ///
             /// [`IdentifierError`] when it is empty or longer than 2048 bytes.
-            pub fn parse(value: impl Into<Box<str>>) -> Result<Self, IdentifierError> {
+            pub fn parse(value: impl Into<$text>) -> Result<Self, IdentifierError> {
                 let value = value.into();
                 check_identifier(&value)?;
                 Ok(Self(value))
@@ -252,20 +252,20 @@ macro_rules! opaque {
 
 opaque! {
     /// The OP's name for a customer: the `sub` claim (Core 2).
-    Subject
+    Subject(Box<str>)
 }
 opaque! {
     /// The OP's name for one session of a customer at the OP: the `sid` claim (BCL 2.1).
-    Sid
+    Sid(Box<str>)
 }
 opaque! {
     /// The name of one Logout Token: the `jti` claim (BCL 2.4).
-    Jti
+    Jti(Box<str>)
 }
 opaque! {
     /// The RP's own key of a session, for example the value of its cookie. It is a credential: whoever knows it *is*
     /// the customer, so it is never logged.
-    SessionId
+    SessionId(Arc<str>)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 mod load;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
@@ -21,6 +23,8 @@ fn main() {
     }
     #[cfg(feature = "redis")]
     redis::run();
+    #[cfg(feature = "postgres")]
+    postgres::run();
     #[cfg(feature = "sqlite")]
     sqlite::run();
 }

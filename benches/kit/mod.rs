@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self as lc, ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,8 +18,12 @@ use tower_backchannel_logout::testing::TokenMint;
 pub(crate) const ISSUER: &str = "https://login.example/realms/shop";
 pub(crate) const CLIENT: &str = "shop-frontend";
 
+/// Long enough for HS512.
+pub(crate) const SECRET: &str = "a secret of 64 bytes, as HS512 wants it: 0123456789 0123456789 0";
+
+/// Signs with every algorithm.
 pub(crate) fn mint() -> TokenMint {
-    TokenMint::new(ISSUER, CLIENT)
+    TokenMint::new(ISSUER, CLIENT).with_client_secret(SECRET)
 }
 
 pub(crate) fn keys(mint: &TokenMint) -> JwkSet {
@@ -48,7 +53,7 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
 
 /// The least a careful program does for a signature: the key is parsed before, the token is split and its signature decoded before.
 pub(crate) struct Raw {
-    key: ParsedPublicKey,
+    key: RawKey,
     input: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -64,11 +69,29 @@ impl Raw {
     }
 
     pub(crate) fn verify(&self) -> bool {
-        self.key.verify_sig(&self.input, &self.signature).is_ok()
+        match &self.key {
+            RawKey::Public(key) => key.verify_sig(&self.input, &self.signature).is_ok(),
+            RawKey::Secret(key) => hmac::verify(key, &self.input, &self.signature).is_ok(),
+        }
     }
 }
 
-pub(crate) fn raw_key(mint: &TokenMint, alg: &str) -> ParsedPublicKey {
+enum RawKey {
+    Public(ParsedPublicKey),
+    Secret(Box<hmac::Key>),
+}
+
+fn raw_key(mint: &TokenMint, alg: &str) -> RawKey {
+    let secret = |algorithm| RawKey::Secret(Box::new(hmac::Key::new(algorithm, SECRET.as_bytes())));
+    match alg {
+        "HS256" => secret(hmac::HMAC_SHA256),
+        "HS384" => secret(hmac::HMAC_SHA384),
+        "HS512" => secret(hmac::HMAC_SHA512),
+        _ => RawKey::Public(public_key(mint, alg)),
+    }
+}
+
+fn public_key(mint: &TokenMint, alg: &str) -> ParsedPublicKey {
     let jwk = mint.key_for(alg).unwrap().jwk();
     let member = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     let rsa = |parameters: &'static lc::RsaParameters| {
@@ -80,12 +103,16 @@ pub(crate) fn raw_key(mint: &TokenMint, alg: &str) -> ParsedPublicKey {
     let point = || [vec![4], member("x"), member("y")].concat();
     match alg {
         "RS256" => rsa(&lc::RSA_PKCS1_2048_8192_SHA256),
+        "RS384" => rsa(&lc::RSA_PKCS1_2048_8192_SHA384),
+        "RS512" => rsa(&lc::RSA_PKCS1_2048_8192_SHA512),
         "PS256" => rsa(&lc::RSA_PSS_2048_8192_SHA256),
+        "PS384" => rsa(&lc::RSA_PSS_2048_8192_SHA384),
+        "PS512" => rsa(&lc::RSA_PSS_2048_8192_SHA512),
         "ES256" => ParsedPublicKey::new(&lc::ECDSA_P256_SHA256_FIXED, point()).unwrap(),
         "ES384" => ParsedPublicKey::new(&lc::ECDSA_P384_SHA384_FIXED, point()).unwrap(),
         "ES512" => ParsedPublicKey::new(&lc::ECDSA_P521_SHA512_FIXED, point()).unwrap(),
         "EdDSA" => ParsedPublicKey::new(&lc::ED25519, member("x")).unwrap(),
-        _ => unreachable!("{alg} is not measured"),
+        _ => unreachable!("{alg} has no yardstick yet"),
     }
 }
 

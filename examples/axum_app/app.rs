@@ -4,17 +4,19 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response as AnyResponse};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json, Router, ServiceExt};
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt;
-use tower_backchannel_logout::endpoint::LogoutService;
+use tower::{Service, ServiceBuilder};
+use tower_backchannel_logout::endpoint::{LogoutBody, LogoutLayer, LogoutService};
 use tower_backchannel_logout::guard::{LiveSession, SessionCookie, SessionGuardLayer};
 use tower_backchannel_logout::jose::{Algorithm, ClientSecret};
 use tower_backchannel_logout::logout::Logout;
@@ -30,11 +32,17 @@ type App = Arc<RelyingParty>;
 type Session = Option<Extension<LiveSession>>;
 
 /// Everything this application serves.
-pub(crate) fn router(
+pub(crate) fn service(
     settings: Settings,
     store: AnyRegistry,
     shutdown: Shutdown,
-) -> Result<Router, Box<dyn Error + Send + Sync>> {
+) -> Result<
+    impl Service<Request, Response = AnyResponse, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static,
+    Box<dyn Error + Send + Sync>,
+> {
     // The provider whose Logout Tokens count, and how it signs them. Its keys are found by discovery.
     let mut client =
         Client::builder(&settings.client_id).with_algorithm(Algorithm::parse(&settings.alg)?);
@@ -56,7 +64,7 @@ pub(crate) fn router(
     let guard = SessionGuardLayer::new(store, cookie)
         .with_response(move |rejection, head| rejecting.rejected(rejection, head.uri().path()));
 
-    Ok(Router::new()
+    let pages = Router::new()
         .route("/", get(home))
         .route("/me", get(me))
         .route("/events", get(events))
@@ -65,22 +73,32 @@ pub(crate) fn router(
         .route("/login", get(login))
         .route("/callback", get(callback))
         .route("/logout", post(sign_out))
-        .with_state(app)
-        .route_service("/backchannel-logout", logout))
+        .with_state(app);
+    // In front of all routes, so that nothing else answers the provider. As one of them, by `route_service`, it works too.
+    Ok(ServiceBuilder::new()
+        .map_response(|response: Response<LogoutBody<Body>>| response.map(Body::new))
+        .layer(LogoutLayer::new("/backchannel-logout", logout)?)
+        .service(pages))
 }
 
 /// Serves until it is time to stop, and then what is still going on.
-pub(crate) async fn serve(
+pub(crate) async fn serve<S>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     shutdown: Shutdown,
-) -> std::io::Result<()> {
+) -> std::io::Result<()>
+where
+    S: Service<Request, Response = AnyResponse, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     let (mut stop, mut drained) = (shutdown.clone(), shutdown);
-    let server =
-        axum::serve(listener, router).with_graceful_shutdown(async move { stop.requested().await });
+    let server = axum::serve(listener, service.into_make_service())
+        .with_graceful_shutdown(async move { stop.requested().await });
     tokio::select! {
         outcome = server.into_future() => outcome,
         () = drained.drained() => Ok(()),

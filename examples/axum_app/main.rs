@@ -47,8 +47,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Brand::new("axum app", "A relying party on axum", 200),
     );
     let shutdown = Shutdown::on_signal();
-    let router = app::router(settings, store, shutdown.clone())?;
+    let service = app::service(settings, store, shutdown.clone())?;
     println!("listening on http://{address}");
-    app::serve(listener, router, shutdown).await?;
+    app::serve(listener, service, shutdown).await?;
     Ok(())
 }

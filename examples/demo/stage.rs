@@ -77,7 +77,7 @@ impl Stage {
         let op = Op::new(provider.clone(), clients.into(), shutdown.clone());
         // Each application has sessions of its own.
         let [fjord_store, lumen_store] = [(); 2].map(|()| AnyRegistry::new(MemoryStore::default()));
-        let axum = axum_app::router(
+        let axum = axum_app::service(
             settings(&fjord, &lumen, &provider)?,
             fjord_store,
             shutdown.clone(),

@@ -9,11 +9,14 @@ const FIELD: &str = "logout_token";
 /// The value of the one `logout_token`; `None` when there is none (spec BCL-08). Other fields are ignored, repeated or
 /// not, valid UTF-8 or not (spec BCL-09).
 pub(super) fn logout_token(form: &[u8]) -> Result<Option<Cow<'_, str>>, Refusal> {
-    let plain = !form.contains(&b'%') && !form.contains(&b'+');
+    // All bytes in one go, not up to the first hit: a processor looks at many at a time, and there is none to hit.
+    let encoded = form
+        .iter()
+        .fold(false, |found, byte| found | matches!(byte, b'%' | b'+'));
     match str::from_utf8(form) {
         // Nothing to decode, since no token has such characters: then the fields are what stands there, and decoding them
         // byte by byte would cost more than the claims.
-        Ok(text) if plain => the_one(plain_fields(text)),
+        Ok(text) if !encoded => the_one(plain_fields(text)),
         _ => the_one(form_urlencoded::parse(form)),
     }
 }

@@ -20,7 +20,8 @@ use crate::session::SessionStore;
 
 /// Serves the back-channel logout endpoint on one path and passes every other request on untouched.
 ///
-/// Put it outside of everything that could answer in its place: CSRF protection, login redirects, the guard.
+/// Put it outside of everything that could answer in its place: CSRF protection, login redirects, the guard. `Router::layer` of axum puts
+/// it behind the choice of a route; around the whole router, as in `examples/axum_app`, the request is spared that.
 ///
 /// ```
 /// use tower_backchannel_logout::config::ConfigError;

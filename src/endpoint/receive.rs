@@ -9,11 +9,12 @@ use http::{HeaderMap, Method, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::task::yield_now;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::EndpointConfig;
 use super::response::RequestRefusal;
 use crate::clock::later;
+use crate::within::until;
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
@@ -81,11 +82,10 @@ where
     if body.size_hint().lower() > config.max_body_bytes as u64 {
         return Err(RequestRefusal::BodyTooLarge);
     }
-    let until = later(started, config.body_timeout.min(config.deadline));
-    match timeout_at(until, collect(body, config.max_body_bytes)).await {
-        Ok(read) => read,
-        Err(_) => Err(RequestRefusal::BodyTimeout),
-    }
+    let end = later(started, config.body_timeout.min(config.deadline));
+    until(end, collect(body, config.max_body_bytes))
+        .await
+        .unwrap_or(Err(RequestRefusal::BodyTimeout))
 }
 
 async fn collect<B: Body>(body: B, limit: usize) -> Result<Bytes, RequestRefusal> {

@@ -11,7 +11,7 @@ use http::{Request, Response, Version, request};
 use http_body::Body;
 use http_body_util::Full;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Instrument;
 
@@ -29,6 +29,7 @@ use crate::quiet::Quiet;
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplay, ReplayStore};
 use crate::session::SessionStore;
+use crate::within::until;
 
 /// The back-channel logout endpoint. Mount it where the OP was told to send its requests (`backchannel_logout_uri`).
 ///
@@ -180,9 +181,9 @@ where
         verdict
     };
     let mut work = Work::new(carrying_out, record.span.clone(), record.started);
-    match timeout_at(later(started, config.deadline), &mut work).await {
-        Ok(verdict) => verdict,
-        Err(_) => {
+    match until(later(started, config.deadline), &mut work).await {
+        Some(verdict) => verdict,
+        None => {
             work.go_on();
             Verdict::Logout(LogoutErrorKind::Deadline)
         }

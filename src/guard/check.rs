@@ -31,6 +31,13 @@ pub(super) struct Options {
     pub(super) quiet: Arc<Quiet>,
 }
 
+impl Options {
+    /// Whether the session still matters once the handler has answered.
+    pub(super) const fn look_at_responses(&self) -> bool {
+        self.cookie.is_some() || self.end_bodies
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -107,8 +114,7 @@ pub(super) struct Sessions<St> {
 }
 
 impl<St: SessionRegistry> Sessions<St> {
-    /// The decision of every request. Allocates when the session is live (the handle) or when the store has to be
-    /// awaited (its future).
+    /// The decision of every request. Allocates when the store has to be awaited (its future).
     pub(super) fn decide(self: &Arc<Self>, presented: Presented) -> Decision {
         if let Presented::Unusable = presented {
             measure::guarded(Guarded::Unusable);

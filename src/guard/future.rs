@@ -174,10 +174,7 @@ where
                 response: Some(respond(sessions.options(), rejection, &request)),
             };
         }
-        Verdict::Live(live) => {
-            request.extensions_mut().insert(live.clone());
-            Some(live)
-        }
+        Verdict::Live(live) => live.hand_over(&mut request),
         Verdict::Pass => None,
     };
     State::Running {

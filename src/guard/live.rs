@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use http::Request;
+
 use super::check::{Watch, Who};
 use crate::session::Session;
 use crate::types::SessionId;
@@ -32,9 +34,7 @@ use crate::types::SessionId;
 /// # async fn next_message() {}
 /// ```
 #[derive(Clone)]
-pub struct LiveSession(Arc<Inner>);
-
-struct Inner {
+pub struct LiveSession {
     who: Who,
     session: Session,
     watch: Arc<dyn Watch>,
@@ -42,25 +42,36 @@ struct Inner {
 
 impl LiveSession {
     pub(super) fn new(who: Who, session: Session, watch: Arc<dyn Watch>) -> Self {
-        Self(Arc::new(Inner {
+        Self {
             who,
             session,
             watch,
-        }))
+        }
+    }
+
+    /// Gives it to the handler. It is kept where the response is looked at too.
+    pub(super) fn hand_over<B>(self, request: &mut Request<B>) -> Option<Self> {
+        let kept = self
+            .watch
+            .options()
+            .look_at_responses()
+            .then(|| self.clone());
+        request.extensions_mut().insert(self);
+        kept
     }
 
     pub(super) fn who(&self) -> &Who {
-        &self.0.who
+        &self.who
     }
 
     pub(super) fn watch(&self) -> &Arc<dyn Watch> {
-        &self.0.watch
+        &self.watch
     }
 
     /// The RP's own key of the session, as the request presented it; none for a stateless session.
     #[must_use]
     pub fn id(&self) -> Option<&SessionId> {
-        match &self.0.who {
+        match &self.who {
             Who::Id(id) => Some(id),
             Who::Identity(_) => None,
         }
@@ -69,7 +80,7 @@ impl LiveSession {
     /// The session as the store answered it: whose it is.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.0.session
+        &self.session
     }
 
     /// Resolves when this session ends: logged out by the OP or locally, or expired; at once if it ended meanwhile.
@@ -80,14 +91,14 @@ impl LiveSession {
     /// by itself is a session that is over.
     #[must_use = "futures do nothing unless polled"]
     pub fn ended(&self) -> Ended {
-        Ended::new(self.0.watch.ended(&self.0.who))
+        Ended::new(self.watch.ended(&self.who))
     }
 }
 
 impl fmt::Debug for LiveSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveSession")
-            .field("who", &self.0.who)
+            .field("who", &self.who)
             .finish_non_exhaustive()
     }
 }

@@ -49,8 +49,8 @@ where
             Decision::Now(Verdict::Pass) => ResponseFuture::running(self.inner.call(request), None),
             Decision::Now(Verdict::Live(live)) => {
                 let mut request = request;
-                request.extensions_mut().insert(live.clone());
-                ResponseFuture::running(self.inner.call(request), Some(live))
+                let kept = live.hand_over(&mut request);
+                ResponseFuture::running(self.inner.call(request), kept)
             }
             Decision::Now(Verdict::Reject(rejection)) => {
                 ResponseFuture::rejected(respond(&self.sessions.options, rejection, &request))

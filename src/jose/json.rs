@@ -260,6 +260,10 @@ mod tests {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(check_depth(&nested(128)), Ok(()));
         assert_eq!(check_depth(&nested(129)), Err(Refusal::Malformed));
+        // As many more brackets beside the deepest ones change nothing, on either side.
+        let beside = |depth: usize| format!("[[],{},{{}}]", nested(depth - 1));
+        assert_eq!(check_depth(&beside(128)), Ok(()));
+        assert_eq!(check_depth(&beside(129)), Err(Refusal::Malformed));
         assert_eq!(check_depth(&format!("[{}[]]", "[],".repeat(5000))), Ok(()));
         assert_eq!(
             check_depth(&format!("[\"\\\"{}\"]", "[".repeat(500))),

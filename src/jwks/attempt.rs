@@ -78,12 +78,20 @@ async fn discover(
         let url = metadata.keys_url()?;
         Ok(url.to_owned())
     });
-    if let Err(kind) = metadata {
-        tracing::warn!(
-            iss = source.issuer().as_str(),
+    let iss = source.issuer().as_str();
+    match &metadata {
+        Ok(_) => {}
+        // No later attempt mends this one: the configuration or the OP has to change (spec BCL-32).
+        Err(kind @ KeysErrorKind::WrongIssuer) => tracing::error!(
+            iss,
+            reason = kind.code(),
+            "the provider metadata is that of another issuer"
+        ),
+        Err(kind) => tracing::warn!(
+            iss,
             reason = kind.code(),
             "provider metadata cannot be used"
-        );
+        ),
     }
     metadata
 }

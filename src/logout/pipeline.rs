@@ -21,6 +21,7 @@ use crate::replay::{MemoryReplay, ReplayKey, ReplayStore};
 use crate::session::{LogoutRequest, SessionStore, Terminated};
 use crate::token::LogoutToken;
 use crate::types::{Issuer, Jti, Sid, Subject};
+use crate::within::within;
 
 /// How long a replay store may take to answer. A slower one counts as one that knows nothing (spec BCL-163).
 const REPLAY_PATIENCE: Duration = Duration::from_millis(250);
@@ -238,8 +239,8 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     /// Whether the token was processed before. A store that fails or is slow knows nothing (spec BCL-163).
     async fn seen(&self, key: &ReplayKey<'_>) -> bool {
         let asking = contain(async { self.0.replay.seen(key).await });
-        match tokio::time::timeout(REPLAY_PATIENCE, asking).await {
-            Ok(Ok(Ok(seen))) => seen,
+        match within(REPLAY_PATIENCE, asking).await {
+            Some(Ok(Ok(seen))) => seen,
             _ => {
                 tracing::warn!(
                     reason = "replay_store",
@@ -253,10 +254,7 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     async fn remember(&self, key: &ReplayKey<'_>, request: &LogoutRequest) {
         let remembering =
             contain(async { self.0.replay.remember(key, request.usable_until()).await });
-        if !matches!(
-            tokio::time::timeout(REPLAY_PATIENCE, remembering).await,
-            Ok(Ok(Ok(())))
-        ) {
+        if !matches!(within(REPLAY_PATIENCE, remembering).await, Some(Ok(Ok(())))) {
             tracing::warn!(
                 reason = "replay_store",
                 "the replay store failed; a repetition will be processed"

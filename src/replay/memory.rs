@@ -1,7 +1,7 @@
 //! Processed tokens in memory: two generations of keyed 128-bit fingerprints, 36 bytes a token and no sweeper.
 
 use std::convert::Infallible;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 
 use super::{ReplayKey, ReplayStore};
 use crate::clock::{Clock, SystemClock, UnixTime};
+use crate::print::{Print, print};
 
 const SHARDS: usize = 16;
 
@@ -25,7 +26,7 @@ const DEFAULT_CAPACITY: usize = 1_000_000;
 pub struct MemoryReplay(Arc<Inner>);
 
 struct Inner {
-    keys: [RandomState; 2],
+    keyed: RandomState,
     shards: [Mutex<Generations>; SHARDS],
     clock: Arc<dyn Clock>,
     half: usize,
@@ -39,7 +40,7 @@ struct Generations {
 
 #[derive(Default)]
 struct Generation {
-    prints: HashTable<[u64; 2]>,
+    prints: HashTable<Print>,
     began: Option<UnixTime>,
     /// The latest moment at which one of its tokens is usable.
     needed_until: Option<UnixTime>,
@@ -66,7 +67,7 @@ impl MemoryReplay {
 
     fn build(capacity: usize, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
-            keys: [RandomState::new(), RandomState::new()],
+            keyed: RandomState::new(),
             shards: Default::default(),
             clock,
             half: (capacity / (2 * SHARDS)).max(1),
@@ -96,19 +97,17 @@ impl MemoryReplay {
         self.len() == 0
     }
 
-    fn print(&self, key: &ReplayKey<'_>) -> [u64; 2] {
-        self.0.keys.each_ref().map(|keyed| {
-            let mut hasher = keyed.build_hasher();
-            key.feed(&mut hasher);
-            hasher.finish()
-        })
+    fn print(&self, key: &ReplayKey<'_>) -> Print {
+        let mut hasher = self.0.keyed.build_hasher();
+        key.hash(&mut hasher);
+        print(hasher)
     }
 
     #[expect(
         clippy::indexing_slicing,
         reason = "the remainder of a division by the length"
     )]
-    fn shard(&self, print: [u64; 2]) -> MutexGuard<'_, Generations> {
+    fn shard(&self, print: Print) -> MutexGuard<'_, Generations> {
         let index = usize::try_from(print[1] % SHARDS as u64).unwrap_or_default();
         self.0.shards[index]
             .lock()
@@ -131,7 +130,7 @@ impl std::fmt::Debug for MemoryReplay {
 }
 
 impl Generation {
-    fn has(&self, print: [u64; 2]) -> bool {
+    fn has(&self, print: Print) -> bool {
         let [hash, _] = print;
         self.prints.find(hash, |known| *known == print).is_some()
     }
@@ -142,7 +141,7 @@ impl Generation {
 }
 
 impl Generations {
-    fn remember(&mut self, print: [u64; 2], until: UnixTime, now: UnixTime, half: usize) {
+    fn remember(&mut self, print: Print, until: UnixTime, now: UnixTime, half: usize) {
         if self.young.has(print) {
             self.young.needed_until = self.young.needed_until.max(Some(until));
             return;

@@ -9,7 +9,6 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -101,10 +100,6 @@ impl<'a> ReplayKey<'a> {
             *to = *from;
         }
         bytes
-    }
-
-    pub(crate) fn feed(&self, hasher: &mut impl Hasher) {
-        self.hash(hasher);
     }
 }
 

@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 const ROOT: &[&str] = &[
-    "types", "clock", "config", "refusal", "measure", "quiet", "lib",
+    "types", "clock", "config", "refusal", "measure", "print", "quiet", "within", "lib",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

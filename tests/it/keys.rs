@@ -22,7 +22,9 @@ use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::testing::{SigningKey, TokenMint};
 
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Subject};
+use tracing_subscriber::filter::LevelFilter;
 
+use crate::secrets::recording;
 use crate::wire::{Reply, Wire};
 
 const CLIENT: &str = "orders-web";
@@ -412,4 +414,23 @@ async fn keys_are_found_by_discovery_and_never_by_the_metadata_of_another_issuer
         Ok(()),
         "the good set stays"
     );
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_is_an_error_in_the_log_and_other_metadata_a_warning() {
+    // BCL-32
+    let wire = Wire::start(Reply::Hang).await;
+    let url = wire.url("");
+    // The second one names no `jwks_uri`.
+    for (issuer, level) in [("https://evil.example", "ERROR"), (&*url, "WARN")] {
+        let (log, _guard) = recording(LevelFilter::WARN);
+        let metadata = json!({ "issuer": issuer }).to_string();
+        wire.answer_by_path(move |_| Reply::Ok(metadata.clone()));
+        let provider = es256(&url).build().unwrap();
+        assert!(provider.ready().await.is_err());
+        let text = log.text();
+        let said = text.lines().find(|line| line.contains("metadata")).unwrap();
+        assert!(said.contains(level) && said.contains(&url), "{text}");
+        assert!(!text.contains("evil"), "{text}");
+    }
 }

@@ -160,6 +160,22 @@ async fn each_attempt_at_a_parked_token_is_a_span_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_whose_keys_stay_away_is_tried_every_few_seconds_and_not_each_second() {
+    // BCL-76
+    let (log, _guard) = recording(LevelFilter::INFO);
+    let rig = Rig::new();
+    let logout = rig.logout(rig.store(), Parking::default());
+    logout
+        .handle(&rig.token().sid("s").sign())
+        .await
+        .unwrap_err();
+    pass(60).await;
+    let attempts = closed(&log.text(), "parked_logout{").len();
+    assert!((1..=12).contains(&attempts), "{attempts}");
+    assert_eq!(logout.parked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_refresh_of_keys_is_a_line_with_its_result() {
     let (log, _guard) = recording(LevelFilter::DEBUG);
     let rig = Rig::new();

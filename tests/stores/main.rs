@@ -6,6 +6,8 @@
 mod proxy;
 #[allow(dead_code, reason = "not every feature needs every part")]
 mod services;
+#[allow(dead_code, reason = "not every feature needs every part")]
+mod world;
 
 #[cfg(all(unix, feature = "client"))]
 mod apps;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower_backchannel_logout::testing::TokenMint;
 
@@ -22,6 +22,8 @@ const MEASURED: usize = 18_000;
 pub struct Server {
     child: Child,
     pub port: u16,
+    /// What it shows at TLS handshakes, if it does TLS.
+    pub certificate: String,
 }
 
 impl Server {
@@ -38,8 +40,12 @@ impl Server {
         BufReader::new(child.stdout.take().expect("piped"))
             .read_line(&mut line)
             .expect("a line");
-        let port = line.trim().parse().expect("the port it listens on");
-        Self { child, port }
+        let (port, certificate) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        Self {
+            child,
+            port: port.parse().expect("the port it listens on"),
+            certificate: certificate.to_owned(),
+        }
     }
 
     /// The time it has spent on a processor.
@@ -77,17 +83,36 @@ pub fn post(token: &str) -> Vec<u8> {
 }
 
 /// A connection that stays open, one request at a time.
-pub struct Connection {
-    stream: TcpStream,
+pub struct Connection<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
+}
+
+/// A socket that sends at once what it has.
+pub async fn dial(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port))
+        .await
+        .expect("a connection");
+    stream.set_nodelay(true).expect("a socket option");
+    stream
 }
 
 impl Connection {
     pub async fn open(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .expect("a connection");
-        stream.set_nodelay(true).expect("a socket option");
+        Self::over(dial(port).await)
+    }
+
+    pub async fn open_many(port: u16, connections: usize) -> Vec<Self> {
+        let mut open = Vec::new();
+        for _ in 0..connections {
+            open.push(Self::open(port).await);
+        }
+        open
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub fn over(stream: S) -> Self {
         Self {
             stream,
             buffer: vec![0; 4096],
@@ -97,6 +122,7 @@ impl Connection {
     /// The status of the answer, once all of it is read.
     pub async fn send(&mut self, request: &[u8]) -> u16 {
         self.stream.write_all(request).await.expect("it is sent");
+        self.stream.flush().await.expect("it is sent");
         let mut length = 0;
         loop {
             let read = self
@@ -142,19 +168,17 @@ impl Run {
     }
 }
 
-/// Sends each request once, over so many connections, and asserts the status of every answer.
-pub async fn drive(
-    port: u16,
+/// Sends each request once, over these connections, and asserts the status of every answer.
+pub async fn drive<S>(
+    open: Vec<Connection<S>>,
     requests: &Arc<Vec<Vec<u8>>>,
     range: std::ops::Range<usize>,
-    connections: usize,
     status: u16,
-) -> Run {
+) -> Run
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let next = Arc::new(AtomicUsize::new(range.start));
-    let mut open = Vec::new();
-    for _ in 0..connections {
-        open.push(Connection::open(port).await);
-    }
     let begun = Instant::now();
     let tasks: Vec<_> = open
         .into_iter()
@@ -233,16 +257,11 @@ async fn measure(kind: &str, jwk: &str, batch: &Batch) -> Measured {
     let server = Server::start(kind, jwk);
     let requests = &batch.requests;
     check(&server, kind, &batch.spare[0], &batch.spare[1]).await;
-    drive(server.port, requests, 0..WARM_UP, CONNECTIONS, 200).await;
+    let open = Connection::open_many(server.port, CONNECTIONS).await;
+    drive(open, requests, 0..WARM_UP, 200).await;
+    let open = Connection::open_many(server.port, CONNECTIONS).await;
     let before = server.processor_time();
-    let run = drive(
-        server.port,
-        requests,
-        WARM_UP..WARM_UP + MEASURED,
-        CONNECTIONS,
-        200,
-    )
-    .await;
+    let run = drive(open, requests, WARM_UP..WARM_UP + MEASURED, 200).await;
     let spent = server.processor_time() - before;
     Measured {
         rate: run.rate(),

@@ -1,4 +1,4 @@
-//! Shapes of load: many streams, many idle connections, one burst, a flood of rubbish. Each prints one row.
+//! Shapes of load: many streams, TLS, many idle connections, one burst, a flood of rubbish. Each prints one row or two.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use http_body_util::BodyExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
 
-use crate::load::{Connection, Run, Server, drive, post};
+use crate::load::{Connection, Run, Server, dial, drive, post};
 use crate::serve::runtime;
+use crate::tls::Back;
 use crate::token::{jwk, mint, request, tokens};
 
 fn row(name: &str, run: &Run, before: i64, after: i64) {
@@ -34,10 +34,7 @@ pub fn http2() {
         let next = Arc::new(AtomicUsize::new(0));
         let mut senders = Vec::new();
         for _ in 0..4 {
-            let stream = TcpStream::connect(("127.0.0.1", server.port))
-                .await
-                .expect("a connection");
-            stream.set_nodelay(true).expect("a socket option");
+            let stream = dial(server.port).await;
             let (sender, connection) =
                 hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
                     .await
@@ -81,6 +78,64 @@ pub fn http2() {
     );
 }
 
+/// Connections that stay open, and one for each token as an OP without keep-alive makes them.
+pub fn tls() {
+    let mint = mint();
+    let requests: Vec<_> = tokens(&mint, 25_000)
+        .iter()
+        .map(|token| post(token))
+        .collect();
+    let requests = Arc::new(requests);
+    let server = Server::start("tls", &jwk(&mint));
+    let back = Back::new(&server.certificate);
+    let port = server.port;
+    runtime().block_on(async {
+        let before = server.resident();
+        let mut open = Vec::new();
+        for _ in 0..32 {
+            open.push(Connection::over(back.connect(dial(port).await).await));
+        }
+        let run = drive(open, &requests, 0..20_000, 200).await;
+        row(
+            "TLS 1.3, 32 connections, 20,000 tokens",
+            &run,
+            before,
+            server.resident(),
+        );
+        let before = server.resident();
+        let next = Arc::new(AtomicUsize::new(20_000));
+        let begun = Instant::now();
+        let tasks: Vec<_> =
+            std::iter::repeat_with(|| (next.clone(), requests.clone(), back.clone()))
+                .take(32)
+                .map(|(next, requests, back)| {
+                    tokio::spawn(async move {
+                        let mut latencies = Vec::new();
+                        while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed))
+                        {
+                            let begun = Instant::now();
+                            let mut connection =
+                                Connection::over(back.connect(dial(port).await).await);
+                            assert_eq!(connection.send(request).await, 200);
+                            latencies.push(begun.elapsed());
+                        }
+                        latencies
+                    })
+                })
+                .collect();
+        let mut latencies = Vec::new();
+        for task in tasks {
+            latencies.extend(task.await.expect("no panic"));
+        }
+        row(
+            "TLS 1.3, a handshake for each of 5,000 tokens, 32 at a time",
+            &Run::new(begun.elapsed(), latencies),
+            before,
+            server.resident(),
+        );
+    });
+}
+
 /// 10,000 connections that have said something once, and the usual load beside them.
 pub fn idle() {
     let mint = mint();
@@ -91,7 +146,8 @@ pub fn idle() {
     let requests = Arc::new(requests);
     let server = Server::start("hyper", &jwk(&mint));
     runtime().block_on(async {
-        let alone = drive(server.port, &requests, 0..10_000, 32, 200).await;
+        let open = Connection::open_many(server.port, 32).await;
+        let alone = drive(open, &requests, 0..10_000, 200).await;
         let before = server.resident();
         row("10,000 tokens, no other connection", &alone, before, before);
         let mut idle = Vec::new();
@@ -102,7 +158,8 @@ pub fn idle() {
             idle.push(connection);
         }
         let held = server.resident();
-        let run = drive(server.port, &requests, 10_000..20_000, 32, 200).await;
+        let open = Connection::open_many(server.port, 32).await;
+        let run = drive(open, &requests, 10_000..20_000, 200).await;
         row(
             "10,000 tokens beside 10,000 idle connections",
             &run,
@@ -126,7 +183,10 @@ pub fn burst() {
     let requests = Arc::new(requests);
     let server = Server::start("hyper", &jwk(&mint));
     let before = server.resident();
-    let run = runtime().block_on(drive(server.port, &requests, 0..100_000, 256, 200));
+    let run = runtime().block_on(async {
+        let open = Connection::open_many(server.port, 256).await;
+        drive(open, &requests, 0..100_000, 200).await
+    });
     row(
         "100,000 tokens in one burst, 256 connections",
         &run,
@@ -155,9 +215,11 @@ pub fn flood() {
     let requests = Arc::new(rubbish.iter().map(|token| post(token)).collect::<Vec<_>>());
     let server = Server::start("hyper", &jwk(&mint));
     runtime().block_on(async {
-        drive(server.port, &requests, 0..50_000, 32, 400).await;
+        let open = Connection::open_many(server.port, 32).await;
+        drive(open, &requests, 0..50_000, 400).await;
+        let open = Connection::open_many(server.port, 32).await;
         let before = server.resident();
-        let run = drive(server.port, &requests, 0..1_000_000, 32, 400).await;
+        let run = drive(open, &requests, 0..1_000_000, 400).await;
         let after = server.resident();
         row("1,000,000 refused requests", &run, before, after);
         assert!(after - before < 4096, "{before} KiB grew to {after} KiB");

@@ -1,8 +1,5 @@
-//! The tokens of the load, and single steps in a loop for counting their instructions.
+//! The tokens of the load.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -11,14 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use http_body_util::Full;
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
-use tower_backchannel_logout::endpoint::LogoutService;
-use tower_backchannel_logout::logout::LogoutTokenVerifier;
-use tower_backchannel_logout::store::MemoryStore;
 use tower_backchannel_logout::testing::TokenMint;
-
-use crate::serve;
 
 pub const ISSUER: &str = "https://login.example/realms/shop";
 pub const CLIENT: &str = "shop-frontend";
@@ -92,57 +82,4 @@ pub fn request(token: &str) -> Request<Full<bytes::Bytes>> {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::from(format!("logout_token={token}")))
         .expect("a request")
-}
-
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("it waited"),
-    }
-}
-
-/// What one step works with, prepared before.
-struct Prepared {
-    tokens: Vec<String>,
-    requests: Vec<Option<Request<Full<bytes::Bytes>>>>,
-    key: ParsedPublicKey,
-    verifier: LogoutTokenVerifier,
-    service: TowerToHyperService<LogoutService<MemoryStore>>,
-}
-
-impl Prepared {
-    /// Never inlined: callgrind counts what happens inside.
-    #[inline(never)]
-    fn step(&mut self, what: &str, number: usize) {
-        match what {
-            "signature" => assert!(verifies(&self.key, &self.tokens[number])),
-            "verify" => assert!(now(self.verifier.verify(&self.tokens[number])).is_ok()),
-            "call" => {
-                let request = self.requests[number].take().expect("each once");
-                let answer = now(self.service.call(request)).expect("an answer");
-                assert_eq!(answer.status(), 200);
-            }
-            _ => panic!("signature, verify or call"),
-        }
-    }
-}
-
-/// One step so many times, for callgrind with `--toggle-collect='*Prepared*step*'`.
-pub fn count(what: &str, times: usize) {
-    let mint = mint();
-    let jwk = jwk(&mint);
-    let tokens = tokens(&mint, times + 1);
-    let runtime = serve::runtime();
-    let _entered = runtime.enter();
-    let mut prepared = Prepared {
-        requests: tokens.iter().map(|token| Some(request(token))).collect(),
-        tokens,
-        key: key(&jwk),
-        verifier: LogoutTokenVerifier::new(serve::provider(&jwk)),
-        service: TowerToHyperService::new(serve::endpoint(&jwk, 1_000)),
-    };
-    // The first use prepares the key.
-    assert!(now(prepared.verifier.verify(&prepared.tokens[times])).is_ok());
-    assert!(verifies(&prepared.key, &prepared.tokens[times]));
-    (0..times).for_each(|number| prepared.step(what, number));
 }

@@ -175,6 +175,7 @@ mod tests {
     fn names_survive_the_round_trip() {
         for algorithm in KeyManagement::DEFAULT {
             assert_eq!(KeyManagement::parse(algorithm.as_str()), Some(*algorithm));
+            assert_eq!(algorithm.to_string(), algorithm.as_str());
         }
         for algorithm in [
             KeyManagement::A128Kw,
@@ -188,6 +189,7 @@ mod tests {
                 ContentEncryption::parse(encryption.as_str()),
                 Some(*encryption)
             );
+            assert_eq!(encryption.to_string(), encryption.as_str());
         }
     }
 

@@ -120,6 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn more_than_the_longest_content_key_is_not_unwrapped() {
+        for (kek, key_len) in [(&AES_128, 16), (&AES_256, 32)] {
+            let key = bytes(7..7 + key_len);
+            let mut buffer = [0; 80];
+            let wrapped = AesKek::new(kek, &key).unwrap().wrap(&[1; 72], &mut buffer);
+            assert!(unwrap(&key, wrapped.unwrap()).is_err(), "{key_len}");
+        }
+    }
+
+    #[test]
     fn every_changed_byte_is_noticed() {
         let wrapped = hex("96778B25AE6CA435F92B5B97C050AED2468AB8A17AD84E5D");
         for index in 0..wrapped.len() {

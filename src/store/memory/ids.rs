@@ -4,8 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::HashTable;
 
-use super::prints::{Padded, Print, SHARDS, shard_of};
+use super::prints::{Padded, SHARDS, shard_of};
 use crate::clock::UnixTime;
+use crate::print::Print;
 use crate::session::cell::{Retired, SessionCell};
 use crate::session::marks::MarkPolicy;
 use crate::types::SessionId;

@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hashbrown::HashTable;
 
-use super::prints::{Padded, Print, SHARDS, shard_of};
+use super::prints::{Padded, SHARDS, shard_of};
 use super::step;
 use crate::clock::UnixTime;
+use crate::print::Print;
 use crate::session::cell::Scope;
 use crate::session::marks::Mark;
 

@@ -6,9 +6,17 @@ use std::sync::atomic::Ordering;
 use super::engine::{Engine, hub_key};
 use super::{pending, step};
 use crate::clock::UnixTime;
+use crate::print::Print;
 use crate::session::cell::{Ending, Scope, SessionCell};
 use crate::session::marks::{self, Mark, MarkKey};
-use crate::session::{EndedSession, LogoutRequest, LogoutTarget, Session, Terminated};
+use crate::session::{EndedSession, LogoutRequest, Session, Terminated};
+use crate::types::{Sid, Subject};
+
+/// What a request names, as it is looked for in the tables.
+struct Named {
+    sid: Option<Print>,
+    subject: Option<Print>,
+}
 
 impl Engine {
     /// The mark first: from then on no login is taken that it reaches, and from the entry on the list on no session is live that the
@@ -16,12 +24,13 @@ impl Engine {
     pub(super) fn terminate(&self, request: &LogoutRequest) -> Terminated {
         let now = self.clock.now();
         let scope = self.scopes.intern(request.issuer(), request.client_id());
+        let prints = self.prints_of(request, &scope);
         step("terminate: begun");
-        self.write_marks(request, &scope, now);
+        self.write_marks(request, &scope, &prints, now);
         step("terminate: marked");
         let in_effect = self.pending.add(&scope, request);
         step("terminate: in effect");
-        let cells = self.find(request, &scope);
+        let cells = self.find(request, &scope, &prints);
         step("terminate: sessions found");
         let mut terminated = Terminated::default();
         let mut counted: i64 = 0;
@@ -52,49 +61,61 @@ impl Engine {
         self.live.fetch_sub(counted, Ordering::Relaxed);
         self.dead.fetch_add(counted, Ordering::Relaxed);
         drop(in_effect);
-        self.learn_subject(request, &scope, &cells);
+        self.learn_subject(request, &scope, &prints, &cells);
         self.bound_dead(now);
         terminated
     }
 
-    fn write_marks(&self, request: &LogoutRequest, scope: &Arc<Scope>, now: UnixTime) {
+    fn prints_of(&self, request: &LogoutRequest, scope: &Arc<Scope>) -> Named {
+        let sid = request.target().sid().map(Sid::as_str);
+        let subject = request.target().subject().map(Subject::as_str);
+        Named {
+            sid: sid.map(|sid| self.prints.name(scope, MarkKey::Sid(sid))),
+            subject: subject.map(|subject| self.prints.name(scope, MarkKey::Subject(subject))),
+        }
+    }
+
+    fn write_marks(
+        &self,
+        request: &LogoutRequest,
+        scope: &Arc<Scope>,
+        prints: &Named,
+        now: UnixTime,
+    ) {
         let mark = self.policy.mark(request, now);
         let (first, second) = marks::keys(request.target());
         let mut folded = false;
         for key in [Some(first), second].into_iter().flatten() {
-            let subject = match key {
-                MarkKey::SubjectWithoutSid(subject) => Some(MarkKey::Subject(subject)),
-                MarkKey::Sid(_) | MarkKey::Subject(_) => None,
+            let (print, subject) = match key {
+                MarkKey::Sid(_) => (prints.sid, None),
+                MarkKey::Subject(_) => (prints.subject, None),
+                MarkKey::SubjectWithoutSid(_) => (None, prints.subject),
             };
-            let subject = subject.map(|subject| self.prints.name(scope, subject));
-            let print = self.prints.name(scope, key);
+            let print = print.unwrap_or_else(|| self.prints.name(scope, key));
             folded |= self.marks.put(print, subject, scope, mark, now);
-            // Connections of stateless sessions wait under these tags.
-            let (MarkKey::Sid(_) | MarkKey::Subject(_)) = key else {
-                continue;
-            };
-            let [tag, _] = print;
-            self.identities.wake(tag);
         }
-        if let Some(subject) = request.target().subject() {
-            let subject = MarkKey::Subject(subject.as_str());
-            self.identities.wake(self.prints.tag(scope, subject));
+        // Connections of stateless sessions wait under these tags.
+        for [tag, _] in [prints.sid, prints.subject].into_iter().flatten() {
+            self.identities.wake(tag);
         }
         if folded {
             self.identities.wake_all();
         }
     }
 
-    fn find(&self, request: &LogoutRequest, scope: &Arc<Scope>) -> Vec<Arc<SessionCell>> {
+    fn find(
+        &self,
+        request: &LogoutRequest,
+        scope: &Arc<Scope>,
+        prints: &Named,
+    ) -> Vec<Arc<SessionCell>> {
         let mut cells = Vec::new();
         let wanted = |cell: &SessionCell| pending::selects(request, scope, cell, &self.policy);
-        if let Some(sid) = request.target().sid() {
-            let tag = self.prints.tag(scope, MarkKey::Sid(sid.as_str()));
+        if let Some([tag, _]) = prints.sid {
             self.by_sid.collect(tag, &mut cells, wanted);
         }
-        if let Some(subject) = request.target().subject() {
-            let with_sid = request.target().sid().is_some();
-            let tag = self.prints.tag(scope, MarkKey::Subject(subject.as_str()));
+        if let Some([tag, _]) = prints.subject {
+            let with_sid = prints.sid.is_some();
             // Those with the sid were found by it.
             self.by_subject.collect(tag, &mut cells, |cell| {
                 wanted(cell) && !(with_sid && cell.sid().is_some())
@@ -108,23 +129,22 @@ impl Engine {
         &self,
         request: &LogoutRequest,
         scope: &Arc<Scope>,
+        prints: &Named,
         cells: &[Arc<SessionCell>],
     ) {
-        let LogoutTarget::Session { sid, subject } = request.target() else {
-            return;
-        };
+        let Some(sid) = prints.sid else { return };
         let mut with_sid = cells.iter().filter(|cell| cell.sid().is_some());
         let Some(first) = with_sid.next() else { return };
         let one_subject = with_sid.all(|cell| cell.subject() == first.subject());
-        let known = one_subject.then_some(MarkKey::Subject(first.subject()));
-        let known = known.map(|subject| self.prints.name(scope, subject));
-        let print = self.prints.name(scope, MarkKey::Sid(sid.as_str()));
-        self.marks.learn_subject(print, known);
-        if !one_subject
-            || subject
-                .as_ref()
-                .is_some_and(|sub| sub.as_str() != first.subject())
-        {
+        let named = request.target().subject().map(Subject::as_str);
+        let as_named = named.is_none_or(|subject| subject == first.subject());
+        let known = one_subject.then(|| {
+            let named = prints.subject.filter(|_| as_named);
+            let subject = MarkKey::Subject(first.subject());
+            named.unwrap_or_else(|| self.prints.name(scope, subject))
+        });
+        self.marks.learn_subject(sid, known);
+        if !one_subject || !as_named {
             // BCL-142: ended all the same.
             tracing::warn!(
                 iss = %request.issuer(),
@@ -179,17 +199,16 @@ impl Engine {
         for cell in &cells {
             cell.forget();
         }
-        let tags = |which: fn(&SessionCell) -> Option<u64>| {
-            let mut tags: Vec<_> = cells.iter().filter_map(|cell| which(cell)).collect();
-            tags.sort_unstable();
-            tags.dedup();
-            tags
-        };
-        for tag in tags(|cell| cell.tags.first().copied()) {
-            self.by_subject.remove_forgotten(tag);
-        }
-        for tag in tags(|cell| cell.sid().and(cell.tags.last().copied())) {
-            self.by_sid.remove_forgotten(tag);
+        // All sessions of a tag go with the first: one logout by `sub` has one tag for ten thousand sessions.
+        let (mut last_subject, mut last_sid) = (None, None);
+        for cell in &cells {
+            let [subject, sid] = cell.tags;
+            if last_subject.replace(subject) != Some(subject) {
+                self.by_subject.remove_forgotten(subject);
+            }
+            if cell.sid().is_some() && last_sid.replace(sid) != Some(sid) {
+                self.by_sid.remove_forgotten(sid);
+            }
         }
     }
 }

@@ -12,12 +12,12 @@ use super::names::Names;
 use super::news::{self, Cursor};
 use super::record;
 use super::script::Statements;
-use super::time::{seconds, to_sql};
 use crate::clock::UnixTime;
 use crate::session::marks::{self, MarkKey, MarkPolicy};
 use crate::session::{
     LogoutRequest, LogoutTarget, NewSession, Rebinding, Registration, SessionIdentity, Terminated,
 };
+use crate::store::remote::time::to_seconds;
 use crate::store::remote::{Engine, Look, News, Notice, Tag};
 use crate::types::{SessionId, Sid};
 
@@ -72,12 +72,13 @@ impl PostgresEngine {
 
     /// For how long a dead id is remembered, see [`MarkPolicy::dead_id_until`].
     fn dead_for(&self) -> i64 {
-        seconds(self.policy.lifetime).saturating_add(1)
+        let zero = UnixTime::from_secs(0);
+        to_seconds(self.policy.dead_id_until(None, zero))
     }
 }
 
 fn iat_of(identity: &SessionIdentity) -> Option<i64> {
-    identity.id_token_iat().map(to_sql)
+    identity.id_token_iat().map(to_seconds)
 }
 
 fn yes(rows: &[PgRow], column: &str) -> Result<bool, PostgresStoreError> {
@@ -111,8 +112,8 @@ impl Engine for PostgresEngine {
             ),
         };
         let mark = self.policy.mark(request, now);
-        let reach = to_sql(mark.cut_off.saturating_add(self.policy.spread));
-        let (kept_until, now) = (to_sql(mark.expires_at), to_sql(now));
+        let reach = to_seconds(mark.cut_off.saturating_add(self.policy.spread));
+        let (kept_until, now) = (to_seconds(mark.expires_at), to_seconds(now));
         let (notice, sweep) = (Notice::of_logout(request).to_text(), self.sweep());
         let rows = self.link.ask(statement, |query| {
             query
@@ -154,10 +155,6 @@ impl Engine for PostgresEngine {
         now: UnixTime,
     ) -> Result<Registration, PostgresStoreError> {
         let (id, identity) = (session.id(), session.identity());
-        let iat = identity.id_token_iat();
-        if !session.adopts_existing() && self.policy.is_too_old(iat, now) {
-            return Ok(Registration::AlreadyLoggedOut);
-        }
         let (tag, [fine, sub]) = (*Tag::id(id).as_bytes(), Tag::of_marks(identity));
         let (fine, sub) = (*fine.as_bytes(), *sub.as_bytes());
         let (notice, sweep) = (Notice::of_id(id).to_text(), self.sweep());
@@ -170,11 +167,11 @@ impl Engine for PostgresEngine {
                 .bind(identity.subject().as_str())
                 .bind(identity.sid().map(Sid::as_str))
                 .bind(iat_of(identity))
-                .bind(to_sql(session.expires_at()))
+                .bind(to_seconds(session.expires_at()))
                 .bind(fine)
                 .bind(sub)
                 .bind(self.dead_for())
-                .bind(to_sql(now))
+                .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)
                 .bind(sweep)
@@ -187,7 +184,7 @@ impl Engine for PostgresEngine {
     }
 
     async fn look(&self, id: &SessionId, now: UnixTime) -> Result<Look, PostgresStoreError> {
-        let (tag, now) = (*Tag::id(id).as_bytes(), to_sql(now));
+        let (tag, now) = (*Tag::id(id).as_bytes(), to_seconds(now));
         let rows = self
             .link
             .ask(&self.statements.look, |query| query.bind(tag).bind(now));
@@ -205,9 +202,9 @@ impl Engine for PostgresEngine {
         let rows = self.link.ask(&self.statements.extend, |query| {
             query
                 .bind(tag)
-                .bind(to_sql(expires_at))
+                .bind(to_seconds(expires_at))
                 .bind(self.dead_for())
-                .bind(to_sql(now))
+                .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)
                 .bind(sweep)
@@ -232,7 +229,7 @@ impl Engine for PostgresEngine {
                 .bind(*to.as_bytes())
                 .bind(new.as_str())
                 .bind(self.dead_for())
-                .bind(to_sql(now))
+                .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)
                 .bind(sweep)
@@ -251,7 +248,7 @@ impl Engine for PostgresEngine {
             query
                 .bind(tag)
                 .bind(self.dead_for())
-                .bind(to_sql(now))
+                .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)
                 .bind(sweep)
@@ -268,7 +265,7 @@ impl Engine for PostgresEngine {
         let rows = self.link.ask(&self.statements.is_marked, |query| {
             query
                 .bind(*fine.as_bytes())
-                .bind(to_sql(now))
+                .bind(to_seconds(now))
                 .bind(*sub.as_bytes())
                 .bind(iat_of(identity))
         });

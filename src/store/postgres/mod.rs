@@ -16,7 +16,6 @@ mod news;
 mod record;
 mod rules;
 mod script;
-mod time;
 
 pub use builder::PostgresStoreBuilder;
 pub use error::{PostgresStoreError, PostgresStoreErrorKind};

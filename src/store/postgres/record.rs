@@ -4,9 +4,9 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::error::{PostgresStoreError, unreadable};
-use super::time;
 use crate::session::{EndedSession, LogoutRequest, Session, SessionIdentity, Terminated};
 use crate::store::remote::Look;
+use crate::store::remote::time::from_seconds;
 use crate::types::{ClientId, Issuer, SessionId, Sid, Subject};
 
 /// The states of a row, see `schema.sql`.
@@ -34,7 +34,7 @@ pub(super) fn look(row: Option<&PgRow>) -> Result<Look, PostgresStoreError> {
         row.try_get("sid")?,
         row.try_get("iat")?,
     );
-    let expires_at = time::from_sql(row.try_get("expires_at")?);
+    let expires_at = from_seconds(row.try_get("expires_at")?);
     Ok(Look::Live(
         Session::new(identity).with_expires_at(expires_at),
     ))
@@ -52,7 +52,7 @@ fn identity(
         identity = identity.with_sid(Sid::reread(sid));
     }
     if let Some(iat) = iat {
-        identity = identity.with_id_token_iat(time::from_sql(iat));
+        identity = identity.with_id_token_iat(from_seconds(iat));
     }
     identity
 }

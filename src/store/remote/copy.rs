@@ -8,7 +8,7 @@
 //! 4. What was read before a notice and comes in after it is not kept, see [`Node::keep`](super::node::Node).
 //! 5. It is bounded: two generations, and when the younger is full the older one goes.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{Notice, Tag};
 use crate::clock::UnixTime;
+use crate::print::{Print, print};
 use crate::session::{Session, SessionIdentity};
 use crate::types::{SessionId, Sid};
 
@@ -29,10 +30,8 @@ const VERSIONS: usize = 1 << 16;
 /// The names an entry is about; one that has fewer repeats one.
 pub(super) type Tags = [Tag; 3];
 
-type Print = [u64; 2];
-
 pub(super) struct LocalCopy {
-    keys: [RandomState; 2],
+    keyed: RandomState,
     shards: Box<[Padded<RwLock<Generations>>]>,
     /// How many entries one generation of one shard may have.
     half: usize,
@@ -77,7 +76,7 @@ pub(super) struct Stamp {
 impl LocalCopy {
     pub(super) fn new(max_entries: usize, staleness: Duration) -> Self {
         Self {
-            keys: [RandomState::new(), RandomState::new()],
+            keyed: RandomState::new(),
             shards: (0..SHARDS).map(|_| Padded::default()).collect(),
             half: (max_entries / (2 * SHARDS)).max(1),
             versions: (0..VERSIONS).map(|_| AtomicU32::new(0)).collect(),
@@ -246,12 +245,10 @@ impl LocalCopy {
         })
     }
 
-    fn print(&self, feed: impl Fn(&mut std::hash::DefaultHasher)) -> Print {
-        self.keys.each_ref().map(|keyed| {
-            let mut hasher = keyed.build_hasher();
-            feed(&mut hasher);
-            hasher.finish()
-        })
+    fn print(&self, feed: impl FnOnce(&mut DefaultHasher)) -> Print {
+        let mut hasher = self.keyed.build_hasher();
+        feed(&mut hasher);
+        print(hasher)
     }
 
     #[cfg(test)]

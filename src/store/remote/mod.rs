@@ -17,6 +17,7 @@ mod node;
 mod options;
 mod recent;
 mod tag;
+pub(crate) mod time;
 mod watch;
 
 #[cfg(test)]
@@ -140,6 +141,9 @@ impl<E: Engine> SessionRegistry for Remote<E> {
             return Ok(Registration::AlreadyLoggedOut);
         }
         let asked = self.ask();
+        if !session.adopts_existing() {
+            self.0.announce_taking(session.id());
+        }
         let registered = self.0.engine.register(&session, now).await;
         // It may have replaced another session.
         let own = self.did(&Notice::of_id(session.id()));
@@ -183,6 +187,7 @@ impl<E: Engine> SessionRegistry for Remote<E> {
         }
         // Before it happens: a connection that looks for the first time meanwhile has to know that it is followed.
         self.0.announce_rotation(old);
+        self.0.announce_taking(new);
         let rebound = self.0.engine.rebind(old, new, self.0.now()).await;
         self.did(&Notice {
             tags: vec![Tag::id(old), Tag::id(new)],

@@ -28,6 +28,8 @@ pub(super) struct Node<E> {
     pub(super) options: RemoteOptions,
     /// Connections that wait, by the tags of their id, `sid` and `sub`.
     pub(super) hub: Arc<Hub>,
+    /// Those that have not looked yet, by their id alone: woken when another session is about to get it, and for nothing else.
+    takings: Arc<Hub>,
     pub(super) recent: Recent,
     pub(super) feed: Feed,
     pub(super) copy: Option<LocalCopy>,
@@ -48,6 +50,7 @@ impl<E: Engine> Node<E> {
                 .map(|max| LocalCopy::new(max, options.staleness)),
             options,
             hub: Arc::default(),
+            takings: Arc::default(),
             recent: Recent::default(),
             feed: Feed::default(),
             looks: Semaphore::new(LOOKS_AT_ONCE),
@@ -114,6 +117,15 @@ impl<E: Engine> Node<E> {
     /// A rotation through this node is about to happen.
     pub(super) fn announce_rotation(&self, old: &SessionId) {
         self.hub.wake(rotation_key(old));
+    }
+
+    pub(super) fn watch_taking(&self, id: &SessionId) -> Watch {
+        self.takings.watch(Tag::id(id).short())
+    }
+
+    /// A session is about to get this id through this node, by a login or a rotation.
+    pub(super) fn announce_taking(&self, id: &SessionId) {
+        self.takings.wake(Tag::id(id).short());
     }
 
     /// A look for a connection that waits.

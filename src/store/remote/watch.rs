@@ -33,10 +33,18 @@ struct Waiting<E> {
     node: Arc<Node<E>>,
     id: SessionId,
     watches: Vec<Watch>,
-    /// Until the session was seen live: whether a rotation of the id began here since the call.
-    rotation: Option<Watch>,
+    /// Until the session was seen.
+    unseen: Option<Unseen>,
     /// The session as it was seen last.
     known: Option<Session>,
+}
+
+/// What happened here to the id since the call, while nobody has seen the session yet.
+struct Unseen {
+    /// A rotation away from it began.
+    rotated: Watch,
+    /// Another session was about to get it.
+    taken: Watch,
 }
 
 /// Resolves when the session is not live any more. It counts from the call, not from the first poll.
@@ -47,7 +55,10 @@ pub(super) fn ended<E: Engine>(
     // Subscribed first, looked at second: no end is missed.
     let waiting = Waiting {
         watches: vec![node.watch(Tag::id(id))],
-        rotation: Some(node.watch_rotation(id)),
+        unseen: Some(Unseen {
+            rotated: node.watch_rotation(id),
+            taken: node.watch_taking(id),
+        }),
         id: id.clone(),
         known: None,
         node,
@@ -65,7 +76,7 @@ impl<E: Engine> Waiting<E> {
         // The guard has just asked: where there is a local copy, nothing has to be asked again.
         let before = self.node.recent.moment();
         if let Some(session) = self.node.copied(&self.id)
-            && self.goes_on(session)
+            && self.goes_on(session).await
             && !self.watch_names(before)
         {
             self.rest().await;
@@ -78,7 +89,7 @@ impl<E: Engine> Waiting<E> {
                     pauses.reset();
                     hops = 0;
                     let names_missing = self.known.is_none();
-                    if !self.goes_on(session) {
+                    if !self.goes_on(session).await {
                         return;
                     }
                     // A logout that was announced after the look and before this is looked for again.
@@ -107,13 +118,15 @@ impl<E: Engine> Waiting<E> {
     }
 
     /// Whether a live session under the id is still the one that is waited for.
-    fn goes_on(&mut self, found: Session) -> bool {
-        let same = self
-            .known
-            .as_ref()
-            .is_none_or(|known| is_same(known, &found));
+    async fn goes_on(&mut self, found: Session) -> bool {
+        let same = match (&self.known, &mut self.unseen) {
+            (Some(known), _) => is_same(known, &found),
+            // It may be either: of two that cannot be told apart, the connection is taken from the first one.
+            (None, Some(unseen)) => !is_ready(pin!(unseen.taken.woken())).await,
+            (None, None) => true,
+        };
         self.known = Some(found);
-        self.rotation = None;
+        self.unseen = None;
         same
     }
 
@@ -157,14 +170,14 @@ impl<E: Engine> Waiting<E> {
 
     /// Whether the session is followed to its new id. Of an id that was moved before the call, nothing is left to wait for.
     async fn follows(&mut self) -> bool {
-        match &mut self.rotation {
+        match &mut self.unseen {
             None => true,
-            Some(rotation) => is_ready(pin!(rotation.woken())).await,
+            Some(unseen) => is_ready(pin!(unseen.rotated.woken())).await,
         }
     }
 
     fn move_to(&mut self, id: SessionId) {
-        self.rotation = None;
+        self.unseen = None;
         if let Some(watch) = self.watches.first_mut() {
             *watch = self.node.watch(Tag::id(&id));
         }

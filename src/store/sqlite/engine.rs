@@ -5,20 +5,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Executor as _, Row as _, SqliteConnection, SqlitePool};
+use sqlx::{Executor as _, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::error::{SqliteStoreError, SqliteStoreErrorKind};
-use super::row::{self, State, to_row};
+use super::error::SqliteStoreError;
+use super::news::{self, Silence};
+use super::row::{self, State};
+use super::selection::Selection;
 use super::statements::Statements;
 use crate::clock::UnixTime;
-use crate::session::marks::{self, Mark, MarkKey, MarkPolicy};
+use crate::session::marks::{Mark, MarkPolicy};
 use crate::session::{
     EndedSession, LogoutRequest, NewSession, Rebinding, Registration, Session, SessionIdentity,
     Terminated,
 };
-use crate::store::remote::{Engine, Listener, Look, News, Notice, Tag};
+use crate::store::remote::time::to_seconds;
+use crate::store::remote::{Engine, Look, News, Notice, Tag};
 use crate::types::{SessionId, Sid};
 
 /// What is over is cleaned up a minute later: another process may have a clock that is a little behind.
@@ -48,7 +50,7 @@ fn bytes(tag: &Tag) -> &[u8] {
 }
 
 type Migration<'a> = Pin<Box<dyn Future<Output = Result<(), SqliteStoreError>> + Send + 'a>>;
-type Writing<'a> = &'a mut SqliteConnection;
+pub(super) type Writing<'a> = &'a mut SqliteConnection;
 
 impl SqliteEngine {
     pub(super) fn new(pool: SqlitePool, statements: Statements, policy: MarkPolicy) -> Self {
@@ -97,10 +99,14 @@ impl SqliteEngine {
     /// How long a dead id is remembered, see [`MarkPolicy::dead_id_until`].
     fn dead_for(&self) -> i64 {
         let zero = UnixTime::from_secs(0);
-        to_row(self.policy.dead_id_until(None, zero))
+        to_seconds(self.policy.dead_id_until(None, zero))
     }
 
-    async fn announce(&self, on: Writing<'_>, notice: &Notice) -> Result<(), SqliteStoreError> {
+    pub(super) async fn announce(
+        &self,
+        on: Writing<'_>,
+        notice: &Notice,
+    ) -> Result<(), SqliteStoreError> {
         let text = notice.to_text();
         let insert = sqlx::query(&self.statements.announce).bind(&text);
         insert.execute(&mut *on).await?;
@@ -109,8 +115,12 @@ impl SqliteEngine {
     }
 
     /// A little with each write that leaves something behind.
-    async fn sweep(&self, on: Writing<'_>, now: UnixTime) -> Result<(), SqliteStoreError> {
-        let over = to_row(now.saturating_sub(SWEEP_AFTER));
+    pub(super) async fn sweep(
+        &self,
+        on: Writing<'_>,
+        now: UnixTime,
+    ) -> Result<(), SqliteStoreError> {
+        let over = to_seconds(now.saturating_sub(SWEEP_AFTER));
         for statement in [
             &self.statements.sweep_sessions,
             &self.statements.sweep_marks,
@@ -140,65 +150,6 @@ impl SqliteEngine {
         }
         Ok(false)
     }
-
-    /// Whether an id is free for a login: unknown, over, live, or dead and not in the way. Says also whether it is live.
-    fn is_free(
-        &self,
-        known: Option<&SqliteRow>,
-        iat: Option<UnixTime>,
-        now: UnixTime,
-    ) -> Result<(bool, bool), SqliteStoreError> {
-        let Some(known) = known else {
-            return Ok((true, false));
-        };
-        if row::time(known, "expires_at")? <= now {
-            return Ok((true, false));
-        }
-        let known_iat = row::optional_time(known, "iat")?;
-        if row::state(known)? == State::Live {
-            return Ok((!self.policy.live_id_refuses(known_iat, iat), true));
-        }
-        let ended_at = row::optional_time(known, "ended_at")?.unwrap_or(now);
-        Ok((
-            !self.policy.dead_id_refuses(known_iat, ended_at, iat),
-            false,
-        ))
-    }
-}
-
-/// The parameters of a selection, in the order of the statement.
-struct Selection {
-    sid: Option<Tag>,
-    without_sid: Option<Tag>,
-    subject: Option<Tag>,
-    reach: i64,
-}
-
-impl Selection {
-    fn new(request: &LogoutRequest, policy: &MarkPolicy) -> Self {
-        let mut selection = Self {
-            sid: None,
-            without_sid: None,
-            subject: None,
-            reach: to_row(request.cut_off().saturating_add(policy.spread)),
-        };
-        let (first, second) = marks::keys(request.target());
-        for key in [Some(first), second].into_iter().flatten() {
-            let tag = Some(Tag::key(request.issuer(), request.client_id(), key));
-            match key {
-                MarkKey::Sid(_) => selection.sid = tag,
-                MarkKey::SubjectWithoutSid(_) => selection.without_sid = tag,
-                MarkKey::Subject(_) => selection.subject = tag,
-            }
-        }
-        selection
-    }
-
-    fn marked(&self) -> impl Iterator<Item = &Tag> {
-        [&self.sid, &self.without_sid, &self.subject]
-            .into_iter()
-            .flatten()
-    }
 }
 
 impl Engine for SqliteEngine {
@@ -223,7 +174,7 @@ impl Engine for SqliteEngine {
                 [&selection.sid, &selection.without_sid, &selection.subject]
                     .map(|tag| tag.as_ref().map(bytes));
             sqlx::query(statement)
-                .bind(to_row(now))
+                .bind(to_seconds(now))
                 .bind(self.dead_for())
                 .bind(sid)
                 .bind(without_sid)
@@ -234,10 +185,10 @@ impl Engine for SqliteEngine {
             .write(async |on| {
                 for tag in selection.marked() {
                     sqlx::query(&self.statements.mark)
-                        .bind(to_row(now))
+                        .bind(to_seconds(now))
                         .bind(bytes(tag))
-                        .bind(to_row(mark.cut_off))
-                        .bind(to_row(mark.expires_at))
+                        .bind(to_seconds(mark.cut_off))
+                        .bind(to_seconds(mark.expires_at))
                         .execute(&mut *on)
                         .await?;
                 }
@@ -295,8 +246,8 @@ impl Engine for SqliteEngine {
             }
             sqlx::query(&self.statements.put)
                 .bind(bytes(&tag))
-                .bind(to_row(session.expires_at()))
-                .bind(iat.map(to_row))
+                .bind(to_seconds(session.expires_at()))
+                .bind(iat.map(to_seconds))
                 .bind(bytes(&coarse))
                 .bind(bytes(&fine))
                 .bind(id.as_str())
@@ -342,7 +293,7 @@ impl Engine for SqliteEngine {
         let tag = Tag::id(id);
         self.write(async |on| {
             let live = sqlx::query(&self.statements.end_of_live)
-                .bind(to_row(now))
+                .bind(to_seconds(now))
                 .bind(bytes(&tag))
                 .fetch_optional(&mut *on)
                 .await?;
@@ -351,7 +302,7 @@ impl Engine for SqliteEngine {
             };
             sqlx::query(&self.statements.extend)
                 .bind(bytes(&tag))
-                .bind(to_row(expires_at))
+                .bind(to_seconds(expires_at))
                 .execute(&mut *on)
                 .await?;
             if expires_at < row::time(&live, "expires_at")? {
@@ -368,60 +319,15 @@ impl Engine for SqliteEngine {
         new: &SessionId,
         now: UnixTime,
     ) -> Result<Rebinding, SqliteStoreError> {
-        let (from, to) = (Tag::id(old), Tag::id(new));
-        self.write(async |on| {
-            let row = sqlx::query(&self.statements.look).bind(bytes(&from));
-            let Some(row) = row.fetch_optional(&mut *on).await? else {
-                return Ok(Rebinding::NotLive);
-            };
-            let over = row::time(&row, "expires_at")? <= now;
-            match row::state(&row)? {
-                _ if over => return Ok(Rebinding::NotLive),
-                State::Ended => return Ok(Rebinding::NotLive),
-                State::Moved => {
-                    // Asked again, because the first answer was lost on its way.
-                    let there = sqlx::query(&self.statements.end_of_live)
-                        .bind(to_row(now))
-                        .bind(bytes(&to));
-                    let there = there.fetch_optional(&mut *on).await?.is_some();
-                    return Ok(if there && row::id(&row, "moved_to")? == *new {
-                        Rebinding::Rebound
-                    } else {
-                        Rebinding::NotLive
-                    });
-                }
-                State::Live => {}
-            }
-            let iat = row::optional_time(&row, "iat")?;
-            let remove = sqlx::query(&self.statements.remove).bind(bytes(&to));
-            remove.execute(&mut *on).await?;
-            sqlx::query(&self.statements.rename)
-                .bind(bytes(&from))
-                .bind(bytes(&to))
-                .bind(new.as_str())
-                .execute(&mut *on)
-                .await?;
-            sqlx::query(&self.statements.leave)
-                .bind(bytes(&from))
-                .bind(to_row(self.policy.dead_id_until(iat, now)))
-                .bind(iat.map(to_row))
-                .bind(to_row(now))
-                .bind(new.as_str())
-                .execute(&mut *on)
-                .await?;
-            let tags = vec![from, to];
-            self.announce(on, &Notice { tags }).await?;
-            self.sweep(on, now).await?;
-            Ok(Rebinding::Rebound)
-        })
-        .await
+        self.write(async |on| self.rename(on, old, new, now).await)
+            .await
     }
 
     async fn unregister(&self, id: &SessionId, now: UnixTime) -> Result<bool, SqliteStoreError> {
         let tag = Tag::id(id);
         self.write(async |on| {
             let ended = sqlx::query(&self.statements.unregister)
-                .bind(to_row(now))
+                .bind(to_seconds(now))
                 .bind(self.dead_for())
                 .bind(bytes(&tag))
                 .execute(&mut *on)
@@ -445,48 +351,11 @@ impl Engine for SqliteEngine {
     }
 
     async fn news(&self, after: Option<&i64>) -> Result<News<i64>, SqliteStoreError> {
-        // The log first: what comes between the two statements is read the next time once more.
-        let pool = self.ready().await?;
-        let log = sqlx::query(&self.statements.log).fetch_one(pool).await?;
-        let (oldest, newest): (Option<i64>, Option<i64>) = (log.try_get(0)?, log.try_get(1)?);
-        let end = newest.unwrap_or(0);
-        let Some(&after) = after else {
-            return Ok(News {
-                notices: Vec::new(),
-                incomplete: false,
-                cursor: end,
-            });
-        };
-        let mut news = News {
-            notices: Vec::new(),
-            // Trimmed past the last look; or a file from a backup, whose log ends before it.
-            incomplete: oldest.is_some_and(|oldest| oldest > after.saturating_add(1))
-                || end < after,
-            cursor: end,
-        };
-        if end != after {
-            let rows = sqlx::query(&self.statements.news).bind(after.min(end));
-            for row in rows.fetch_all(pool).await? {
-                news.cursor = row.try_get("seq")?;
-                news.notices.push(Notice::from_text(row.try_get("notice")?));
-            }
-        }
-        Ok(news)
+        news::read(self.ready().await?, &self.statements, after).await
     }
 
     /// There is no channel: other processes on the same file are found by the log.
     async fn listen(&self) -> Result<Option<Silence>, SqliteStoreError> {
         Ok(None)
-    }
-}
-
-/// The channel that SQLite does not have.
-pub(crate) enum Silence {}
-
-impl Listener for Silence {
-    type Error = SqliteStoreError;
-
-    async fn next(&mut self) -> Result<Notice, SqliteStoreError> {
-        Err(SqliteStoreError::new(SqliteStoreErrorKind::Unexpected))
     }
 }

@@ -10,7 +10,10 @@ use tokio::sync::OnceCell;
 
 mod engine;
 mod error;
+mod ids;
+mod news;
 mod row;
+mod selection;
 mod statements;
 #[cfg(test)]
 mod tests;

@@ -6,32 +6,18 @@ use sqlx::sqlite::SqliteRow;
 use super::error::{SqliteStoreError, SqliteStoreErrorKind};
 use crate::clock::UnixTime;
 use crate::session::SessionIdentity;
+use crate::store::remote::time::from_seconds;
 use crate::types::{ClientId, Issuer, SessionId, Sid, Subject};
 
-/// Times further away than this mean "always" or "never"; nothing that is added to them overflows.
-const FURTHEST: i64 = 1 << 53;
-
-pub(super) fn to_row(time: UnixTime) -> i64 {
-    time.as_secs().clamp(-FURTHEST, FURTHEST)
-}
-
-pub(super) fn from_row(seconds: i64) -> UnixTime {
-    UnixTime::from_secs(match seconds {
-        FURTHEST.. => i64::MAX,
-        seconds if seconds <= -FURTHEST => i64::MIN,
-        seconds => seconds,
-    })
-}
-
 pub(super) fn time(row: &SqliteRow, column: &str) -> Result<UnixTime, SqliteStoreError> {
-    Ok(from_row(row.try_get(column)?))
+    Ok(from_seconds(row.try_get(column)?))
 }
 
 pub(super) fn optional_time(
     row: &SqliteRow,
     column: &str,
 ) -> Result<Option<UnixTime>, SqliteStoreError> {
-    Ok(row.try_get::<Option<i64>, _>(column)?.map(from_row))
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(from_seconds))
 }
 
 pub(super) fn id(row: &SqliteRow, column: &str) -> Result<SessionId, SqliteStoreError> {

@@ -52,12 +52,3 @@ async fn a_scan_would_be_noticed() {
     let detail: String = plan.try_get("detail").unwrap();
     assert!(detail.starts_with("SCAN"), "{detail}");
 }
-
-#[tokio::test]
-async fn the_times_at_both_ends_come_back_as_they_were() {
-    use crate::clock::UnixTime;
-    for seconds in [i64::MIN, -1, 0, 1_700_000_000, i64::MAX] {
-        let time = UnixTime::from_secs(seconds);
-        assert_eq!(row::from_row(row::to_row(time)), time);
-    }
-}

@@ -131,6 +131,12 @@ impl App {
         body
     }
 
+    /// Sends SIGKILL.
+    #[allow(dead_code, reason = "not every test kills it")]
+    pub(super) fn kill(mut self) {
+        self.process.start_kill().unwrap();
+    }
+
     /// Sends SIGTERM and answers the exit code.
     pub(super) async fn terminate(mut self) -> Option<i32> {
         let id = self.process.id().unwrap().to_string();

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-use super::TwoProcesses;
-use crate::services::postgres::Server;
+use tower_backchannel_logout::store::PostgresStore;
+
+use super::{TwoProcesses, kill};
+use crate::services::postgres::{Disk, Server};
 
 /// The connections that listen.
 const LISTENERS: &str =
@@ -56,4 +58,16 @@ async fn also_while_the_notifications_are_cut_and_once_they_are_back() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     apps.end_everywhere().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_logout_that_was_answered_is_lost_when_the_application_is_killed() {
+    let Some(server) = Server::start(Disk::Synced, &[]) else {
+        return;
+    };
+    let pool = PgPoolOptions::new().connect(&server.url()).await.unwrap();
+    let builder = PostgresStore::builder(pool).with_timeout(Duration::from_secs(60));
+    let store = builder.build().unwrap();
+    store.migrate().await.unwrap();
+    kill::no_answered_logout_is_lost("axum_app", &server.url(), &store).await;
 }

@@ -1,9 +1,10 @@
 //! Processes over one file.
 
 use http::StatusCode;
+use tower_backchannel_logout::store::SqliteStore;
 
-use super::TwoProcesses;
 use super::app::App;
+use super::{TwoProcesses, kill};
 use crate::services::Folder;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,4 +30,13 @@ async fn sessions_and_logouts_outlive_the_process() {
     let again = App::start_with("hyper_app", apps.op.issuer(), &options).await;
     assert_eq!(again.me(&lives.browser).await, StatusCode::OK);
     assert_eq!(again.me(&ended.browser).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_logout_that_was_answered_is_lost_when_the_application_is_killed() {
+    let folder = Folder::new("apps");
+    let file = folder.path().join("sessions.db");
+    let store = SqliteStore::open(&file).await.unwrap();
+    let name = format!("sqlite:{}", file.display());
+    kill::no_answered_logout_is_lost("hyper_app", &name, &store).await;
 }

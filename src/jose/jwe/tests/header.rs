@@ -150,6 +150,31 @@ fn members_of_a_type_that_they_cannot_have_are_refused() {
 }
 
 #[test]
+fn coordinates_of_another_length_make_no_public_key() {
+    // RFC 7518 6.2.1.2
+    use crate::jose::jwe::header::Curve;
+    for curve in [Curve::P256, Curve::P384, Curve::P521] {
+        let length = curve.len();
+        let fits = |x: usize, y: usize| curve.public_key(&vec![1; x], Some(&vec![2; y]));
+        let point = [&[4][..], &vec![1; length], &vec![2; length]].concat();
+        assert_eq!(fits(length, length), Some(point), "{curve:?}");
+        for other in [0, length - 1, length + 1] {
+            assert_eq!(fits(other, length), None, "{curve:?} {other}");
+            assert_eq!(fits(length, other), None, "{curve:?} {other}");
+        }
+        // The same number of bytes, cut at another place.
+        assert_eq!(fits(length - 1, length + 1), None, "{curve:?}");
+        assert_eq!(curve.public_key(&vec![1; length], None), None, "{curve:?}");
+    }
+    let montgomery = |x: usize, y| Curve::X25519.public_key(&vec![1; x], y);
+    assert_eq!(montgomery(32, None), Some(vec![1; 32]));
+    assert_eq!(montgomery(32, Some(&[2; 32])), None);
+    for other in [0, 31, 33, 64] {
+        assert_eq!(montgomery(other, None), None, "{other}");
+    }
+}
+
+#[test]
 fn a_content_type_other_than_a_token_is_refused() {
     // BCL-62
     for cty in [

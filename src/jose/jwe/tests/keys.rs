@@ -63,6 +63,24 @@ fn a_set_without_a_key_for_any_allowed_algorithm_is_refused() {
 }
 
 #[test]
+fn a_symmetric_key_of_a_wrapping_length_serves_no_agreement() {
+    // BCL-62, RFC 7518 4.6: there the wrapping key is agreed on, never shared.
+    for (length, alone) in [
+        (16, KeyManagement::EcdhEsA128Kw),
+        (24, KeyManagement::EcdhEsA192Kw),
+        (32, KeyManagement::EcdhEsA256Kw),
+    ] {
+        let k = URL_SAFE_NO_PAD.encode(vec![7; length]);
+        let set = json!({ "keys": [{ "kty": "oct", "k": k }] });
+        let builder = DecryptionKeys::builder()
+            .with_jwk_set(set.to_string().as_bytes())
+            .with_algorithms([alone]);
+        let error = builder.build().unwrap_err();
+        assert!(error.to_string().contains("no private key"), "{error}");
+    }
+}
+
+#[test]
 fn keys_that_are_not_for_decryption_are_left_out() {
     // RFC 7517 4.2, 4.3, 4.4
     for (member, value) in [
@@ -192,6 +210,19 @@ fn at_most_eight_keys_can_be_meant() {
     let one = private_set()["keys"][EC].clone();
     assert!(built(&json!({ "keys": vec![one.clone(); 8] })).is_ok());
     assert!(problem(&json!({ "keys": vec![one; 9] })).contains("more than 8"));
+}
+
+#[test]
+fn shared_keys_of_a_length_that_the_content_does_not_use_are_not_counted() {
+    // BCL-74
+    let shorter = |byte: u8| {
+        let k = URL_SAFE_NO_PAD.encode([byte; 16]);
+        json!({ "kty": "oct", "kid": "rp-dir", "k": k })
+    };
+    let eight: Vec<_> = (0..8).map(shorter).collect();
+    let others = built(&json!({ "keys": eight })).unwrap();
+    let opened = Opened::with(&token("dir_a256gcm_valid"), [&others, &keys()]);
+    assert!(opened.is_ok(), "only the one of 32 bytes was meant");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a node answers by itself, and when it does not.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -323,4 +324,48 @@ fn options_that_cannot_work_are_refused_by_name() {
         }),
         None
     );
+}
+
+#[test]
+fn an_answer_of_the_copy_allocates_nothing_and_a_session_in_it_takes_at_most_450_bytes() {
+    const SESSIONS: usize = 4_000;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let shelf = Shelf::new();
+        let clock = SuiteClock::new();
+        let here = node_with(&shelf, clock.clone(), |options| {
+            // Two generations: none of them goes.
+            options.local_copy = Some(4 * SESSIONS);
+        });
+        let there = node(&shelf, clock);
+        assert!(!is_live(&here, "nobody").await);
+        settle().await;
+        // Names as long as those of UUIDs, an id of 128 bits in base64url.
+        let (name, uuid) = (|nth| format!("{nth:022}"), |nth| format!("{nth:036}"));
+        let sessions = 0..SESSIONS;
+        for nth in sessions.clone() {
+            let new = suite::session(&name(nth), &uuid(nth), Some(&uuid(nth)), 0).unwrap();
+            assert_eq!(there.register(new).await, Ok(Registration::Registered));
+        }
+        settle().await;
+        let counted = allocation_counter::measure(|| {
+            for nth in sessions.clone() {
+                let id = id(&name(nth));
+                let asked = std::pin::pin!(here.status(&id));
+                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                assert!(asked.poll(&mut context).is_ready());
+            }
+        });
+        let bytes = counted.bytes_current / i64::try_from(SESSIONS).unwrap();
+        println!("{bytes} bytes a session in the local copy");
+        assert!((100..=450).contains(&bytes), "{bytes}");
+        let known: Vec<_> = sessions.step_by(40).map(|nth| id(&name(nth))).collect();
+        let counted = allocation_counter::measure(|| {
+            for id in &known {
+                assert!(here.status_now(id).is_some_and(|status| status.is_live()));
+            }
+        });
+        assert_eq!(counted.count_total, 0);
+    });
 }

@@ -108,6 +108,23 @@ async fn a_connection_follows_rotations_on_other_nodes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_has_not_looked_yet_is_not_handed_to_the_next_session_of_the_id() {
+    let (_shelf, here, _there, _clock) = two_nodes();
+    begin(&here, "a").await;
+    begin(&here, "b").await;
+    // Never polled before the id is taken.
+    let mut by_login = Box::pin(here.ended(&id("a")));
+    let later = suite::session("a", "customer", Some("a"), 10).unwrap();
+    assert_eq!(here.register(later).await, Ok(Registration::Registered));
+    let mut by_rotation = Box::pin(here.ended(&id("a")));
+    rotate(&here, "b", "a").await;
+    let mut of_the_last = Box::pin(here.ended(&id("a")));
+    assert!(is_over(&mut by_login).await);
+    assert!(is_over(&mut by_rotation).await);
+    assert!(!is_over(&mut of_the_last).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_id_that_was_given_up_before_has_no_connection() {
     let (_shelf, here, there, _clock) = two_nodes();
     begin(&here, "a").await;
