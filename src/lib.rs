@@ -4,33 +4,47 @@
 //! An administrator clears a customer's sessions at the provider; the provider signs one Logout Token for each affected
 //! application and POSTs it there; this crate proves that the provider sent it and ends the customer's sessions at once, also
 //! when no browser is open. "BCL" is OpenID Connect Back-Channel Logout 1.0 with errata set 1; `BCL-nn` is a row of the
-//! requirement matrix behind this crate, cited where it is enforced and in the test that proves it.
+//! requirement matrix behind this crate and `D-x` one of its decisions, cited where they are enforced and in the tests that prove them.
 //!
 //! # Quick start
 //!
+//! ```sh
+//! cargo add tower-backchannel-logout axum
+//! cargo add tokio --features full
+//! ```
+//!
+//! It needs Rust 1.88 and a C compiler (for aws-lc-rs), and runs on tokio. In axum:
+//!
 //! ```no_run
-//! # #[cfg(feature = "client")] {
 //! use tower_backchannel_logout::endpoint::LogoutService;
 //! use tower_backchannel_logout::guard::{SessionCookie, SessionGuardLayer};
 //! use tower_backchannel_logout::logout::Logout;
 //! use tower_backchannel_logout::provider::{Client, Provider};
 //! use tower_backchannel_logout::store::MemoryStore;
 //!
-//! # fn app() -> Result<axum::Router, Box<dyn std::error::Error>> {
-//! let store = MemoryStore::new();
-//! let provider = Provider::builder("https://id.brand.example")
-//!     .with_client(Client::builder("orders-web").build()?)
-//!     .build()?;
-//! let logout = Logout::builder(store.clone(), provider).build();
+//! # #[cfg(not(feature = "client"))]
+//! # fn main() {}
+//! # #[cfg(feature = "client")]
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let store = MemoryStore::new(); // clones share the sessions: the callback of the login has one too
+//!     let provider = Provider::builder("https://id.brand.example") // exactly as the provider publishes it
+//!         .with_client(Client::builder("orders-web").build()?)
+//!         .build()?;
+//!     let logout = Logout::builder(store.clone(), provider).build();
 //!
-//! let app = axum::Router::new()
-//!     .route("/account", axum::routing::get(|| async { "your orders" }))
-//!     .layer(SessionGuardLayer::new(store, SessionCookie::parse("__Host-session")?))
-//!     .route_service("/backchannel-logout", LogoutService::new(logout));
-//! # Ok(app)
-//! # }
-//! # }
+//!     let app = axum::Router::new()
+//!         .route("/account", axum::routing::get(|| async { "your orders" }))
+//!         .layer(SessionGuardLayer::new(store, SessionCookie::parse("__Host-session")?))
+//!         .route_service("/backchannel-logout", LogoutService::new(logout));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
 //! ```
+//!
+//! It works if `curl -i -d logout_token=x http://127.0.0.1:3000/backchannel-logout` is answered `400` with `invalid_request`: the endpoint is there, and
+//! takes nothing that the provider did not sign.
 //!
 //! At login the application registers the session, *and looks at the answer*: a logout may have come first.
 //!
@@ -55,9 +69,18 @@
 //! At a change of the session id it calls [`rebind`](session::SessionRegistry::rebind), at a local logout
 //! [`unregister`](session::SessionRegistry::unregister).
 //!
-//! In plain hyper, wrap the service in `hyper_util::service::TowerToHyperService`; in front of any tower service, use
-//! [`LogoutLayer`](endpoint::LogoutLayer); in another framework, call [`Logout::handle`](logout::Logout::handle) with the token; without
-//! sessions, call [`LogoutTokenVerifier::verify`](logout::LogoutTokenVerifier::verify).
+//! Then register the URL of the endpoint at the provider as the back-channel logout URL ([where](guide::providers)). What happens is told through
+//! `tracing`: nobody hears it before a subscriber is installed, for example with `tracing_subscriber::fmt::init()`.
+//!
+//! | instead of axum with sessions in memory | begin here |
+//! | --- | --- |
+//! | plain hyper, or any tower stack | [`LogoutLayer`](endpoint::LogoutLayer) and `TowerToHyperService`: [first steps](guide::first_steps#plain-hyper-or-any-tower-stack) |
+//! | tower-sessions, axum-login | a wrapper around the store you have: [first steps](guide::first_steps#with-tower-sessions) |
+//! | signed cookies, JWTs | the marks of logouts: [stateless sessions](guide::stateless) |
+//! | a session table of your own | one method: [stores](guide::stores#one-method) |
+//! | several nodes | Redis, PostgreSQL: [stores](guide::stores#many-nodes) |
+//! | the login with the crate `openidconnect` | how to keep the `sid`: [first steps](guide::first_steps#with-the-crate-openidconnect) |
+//! | another framework | [`Logout::handle`](logout::Logout::handle) with the token; without sessions, [`LogoutTokenVerifier::verify`](logout::LogoutTokenVerifier::verify) |
 //!
 //! The [`guide`] goes on from here: [first steps](guide::first_steps), [providers](guide::providers), [stores](guide::stores),
 //! [reason codes, logs and metrics](guide::operation), [limits and races](guide::limits).
@@ -91,9 +114,8 @@
 //! | `reqwest` | a `reqwest::Client` as the fetcher |
 //! | `redis` | [`RedisStore`](store::RedisStore): Redis or Valkey, one server or a cluster |
 //! | `postgres`, `sqlite` | [`PostgresStore`](store::PostgresStore), [`SqliteStore`](store::SqliteStore) |
-//! | `tower-sessions` | a wrapper around any tower-sessions store |
+//! | `tower-sessions` | [`BackchannelSessionStore`](store::tower_sessions::BackchannelSessionStore): a wrapper around any tower-sessions store, 0.14 and 0.15 |
 //! | `metrics` | counters, gauges and histograms through the `metrics` facade |
-//! | `tower-sessions` | `store::tower_sessions`: a wrapper around any tower-sessions store, 0.14 and 0.15 |
 //! | `testing` | fake provider, token mint, test clock, store suite |
 //!
 //! Features add items and never change behaviour.

@@ -153,6 +153,81 @@ fn the_reasons_of_log_lines_are_in_the_code() {
     }
 }
 
+/// The last string literal before the parenthesis that closes a call.
+fn last_literal(call: &str) -> Option<&str> {
+    let (mut depth, mut literal) = (1, None);
+    let mut pieces = call.split('"');
+    loop {
+        for c in pieces.next()?.chars() {
+            depth += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            if depth == 0 {
+                return literal;
+            }
+        }
+        literal = Some(pieces.next()?);
+    }
+}
+
+/// The text of each line that is written at one of these levels: the last literal of the macro.
+fn log_lines() -> Names {
+    let mut files = Vec::new();
+    rust_files(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
+    let mut found = Names::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for level in ["info!(", "warn!(", "error!("] {
+            for (at, _) in text.match_indices(level) {
+                let Some(line) = last_literal(&text[at + level.len()..]) else {
+                    panic!("{}: a line without a text", file.display());
+                };
+                found.insert(line.to_owned());
+            }
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+#[test]
+fn every_log_line_has_its_row_and_every_row_its_line() {
+    let page = source("guide/operation.md");
+    let (_, page) = page.split_once("\n# Logs\n").unwrap();
+    let (page, _) = page.split_once("\n# Metrics\n").unwrap();
+    let rows: Names = page
+        .lines()
+        .filter(|line| ["info", "warn", "error"].contains(&line.split(' ').nth(1).unwrap_or("")))
+        .flat_map(|line| {
+            line.split(" | ")
+                .nth(1)
+                .unwrap()
+                .split('`')
+                .skip(1)
+                .step_by(2)
+        })
+        .map(str::to_owned)
+        .collect();
+    let lines = log_lines();
+    for line in &lines {
+        assert!(
+            rows.iter().any(|row| line.starts_with(row)),
+            "no row: {line}"
+        );
+    }
+    for row in &rows {
+        assert!(
+            lines.iter().any(|line| line.starts_with(row)),
+            "no line: {row}"
+        );
+    }
+}
+
 #[test]
 fn every_metric_has_its_row_and_every_row_its_metric() {
     let metrics: Names = all_literals()
