@@ -166,15 +166,17 @@ impl MarkPolicy {
     pub fn dead_id_until(&self, id_token_iat: Option<UnixTime>, ended_at: UnixTime) -> UnixTime {
         id_token_iat
             .map_or(ended_at, |iat| iat.max(ended_at))
-            .saturating_add(self.lifetime)
-            .saturating_add(Duration::from_secs(1))
+            .saturating_add(self.dead_for())
+    }
+
+    /// For how long a dead id is remembered at least.
+    pub(crate) const fn dead_for(&self) -> Duration {
+        self.lifetime.saturating_add(Duration::from_secs(1))
     }
 
     /// The moment of death again, from [`dead_id_until`](Self::dead_id_until) of a session without an `iat`.
     pub(crate) fn died_at(&self, dead_id_until: UnixTime) -> UnixTime {
-        dead_id_until
-            .saturating_sub(self.lifetime)
-            .saturating_sub(Duration::from_secs(1))
+        dead_id_until.saturating_sub(self.dead_for())
     }
 
     /// Whether an id that ended refuses a login: one with the ID Token it ended with, or an older one. A genuine later login

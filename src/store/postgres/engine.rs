@@ -17,7 +17,7 @@ use crate::session::marks::{self, MarkKey, MarkPolicy};
 use crate::session::{
     LogoutRequest, LogoutTarget, NewSession, Rebinding, Registration, SessionIdentity, Terminated,
 };
-use crate::store::remote::time::to_seconds;
+use crate::store::remote::time::{span, to_seconds};
 use crate::store::remote::{Engine, Look, News, Notice, Tag};
 use crate::types::{SessionId, Sid};
 
@@ -69,12 +69,6 @@ impl PostgresEngine {
             0
         }
     }
-
-    /// For how long a dead id is remembered, see [`MarkPolicy::dead_id_until`].
-    fn dead_for(&self) -> i64 {
-        let zero = UnixTime::from_secs(0);
-        to_seconds(self.policy.dead_id_until(None, zero))
-    }
 }
 
 fn iat_of(identity: &SessionIdentity) -> Option<i64> {
@@ -121,7 +115,7 @@ impl Engine for PostgresEngine {
                 .bind(sub)
                 .bind(reach)
                 .bind(kept_until)
-                .bind(self.dead_for())
+                .bind(span(self.policy.dead_for()))
                 .bind(now)
                 .bind(notice.clone())
                 .bind(&self.wait)
@@ -170,7 +164,7 @@ impl Engine for PostgresEngine {
                 .bind(to_seconds(session.expires_at()))
                 .bind(fine)
                 .bind(sub)
-                .bind(self.dead_for())
+                .bind(span(self.policy.dead_for()))
                 .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)
@@ -203,7 +197,7 @@ impl Engine for PostgresEngine {
             query
                 .bind(tag)
                 .bind(to_seconds(expires_at))
-                .bind(self.dead_for())
+                .bind(span(self.policy.dead_for()))
                 .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)
@@ -228,7 +222,7 @@ impl Engine for PostgresEngine {
                 .bind(*from.as_bytes())
                 .bind(*to.as_bytes())
                 .bind(new.as_str())
-                .bind(self.dead_for())
+                .bind(span(self.policy.dead_for()))
                 .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)
@@ -247,7 +241,7 @@ impl Engine for PostgresEngine {
         let rows = self.link.ask(&self.statements.unregister, |query| {
             query
                 .bind(tag)
-                .bind(self.dead_for())
+                .bind(span(self.policy.dead_for()))
                 .bind(to_seconds(now))
                 .bind(notice.clone())
                 .bind(&self.wait)

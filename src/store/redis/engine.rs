@@ -1,7 +1,6 @@
 //! The operations of the port, each one script; a logout of more sessions than one script should end takes several.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use redis::Cmd;
 
@@ -15,6 +14,7 @@ use crate::session::marks::{self, MarkKey, MarkPolicy};
 use crate::session::{
     EndedSession, LogoutRequest, NewSession, Rebinding, Registration, SessionIdentity, Terminated,
 };
+use crate::store::remote::time::span;
 use crate::store::remote::{Engine, Look, News, Notice, Tag};
 use crate::types::SessionId;
 
@@ -42,13 +42,11 @@ impl RedisEngine {
 
     /// Begins a question: what every script is told.
     fn question(&self, script: &Script, now: UnixTime) -> Cmd {
-        let seconds =
-            |duration: Duration| time::to_text(UnixTime::from_secs(0).saturating_add(duration));
         let mut command = script.by_digest(&self.prefix);
         command
             .arg(time::to_text(now))
-            .arg(seconds(self.policy.spread))
-            .arg(seconds(self.policy.lifetime));
+            .arg(span(self.policy.spread))
+            .arg(span(self.policy.lifetime));
         command
     }
 

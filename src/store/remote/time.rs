@@ -1,5 +1,7 @@
 //! Times as every engine keeps them: whole seconds, and none so far away that sums overflow or a double cannot count it.
 
+use std::time::Duration;
+
 use crate::clock::UnixTime;
 
 /// Whatever is further away means "always" or "never", and is read as the end of time again. Up to here a double holds every whole
@@ -8,6 +10,11 @@ const FURTHEST: i64 = 1 << 53;
 
 pub(crate) fn to_seconds(time: UnixTime) -> i64 {
     time.as_secs().clamp(-FURTHEST, FURTHEST)
+}
+
+/// The whole seconds of a span of time.
+pub(crate) fn span(duration: Duration) -> i64 {
+    to_seconds(UnixTime::from_secs(0).saturating_add(duration))
 }
 
 pub(crate) const fn from_seconds(seconds: i64) -> UnixTime {

@@ -19,7 +19,7 @@ use crate::session::{
     EndedSession, LogoutRequest, NewSession, Rebinding, Registration, Session, SessionIdentity,
     Terminated,
 };
-use crate::store::remote::time::to_seconds;
+use crate::store::remote::time::{span, to_seconds};
 use crate::store::remote::{Engine, Look, News, Notice, Tag};
 use crate::types::{SessionId, Sid};
 
@@ -45,7 +45,7 @@ impl fmt::Debug for SqliteEngine {
     }
 }
 
-fn bytes(tag: &Tag) -> &[u8] {
+pub(super) fn bytes(tag: &Tag) -> &[u8] {
     tag.as_bytes()
 }
 
@@ -94,12 +94,6 @@ impl SqliteEngine {
         let done = work(&mut transaction).await?;
         transaction.commit().await?;
         Ok(done)
-    }
-
-    /// How long a dead id is remembered, see [`MarkPolicy::dead_id_until`].
-    fn dead_for(&self) -> i64 {
-        let zero = UnixTime::from_secs(0);
-        to_seconds(self.policy.dead_id_until(None, zero))
     }
 
     pub(super) async fn announce(
@@ -175,7 +169,7 @@ impl Engine for SqliteEngine {
                     .map(|tag| tag.as_ref().map(bytes));
             sqlx::query(statement)
                 .bind(to_seconds(now))
-                .bind(self.dead_for())
+                .bind(span(self.policy.dead_for()))
                 .bind(sid)
                 .bind(without_sid)
                 .bind(subject)
@@ -328,7 +322,7 @@ impl Engine for SqliteEngine {
         self.write(async |on| {
             let ended = sqlx::query(&self.statements.unregister)
                 .bind(to_seconds(now))
-                .bind(self.dead_for())
+                .bind(span(self.policy.dead_for()))
                 .bind(bytes(&tag))
                 .execute(&mut *on)
                 .await?;

@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::engine::{SqliteEngine, Writing};
+use super::engine::{SqliteEngine, Writing, bytes};
 use super::error::SqliteStoreError;
 use super::row::{self, State};
 use crate::clock::UnixTime;
@@ -45,7 +45,7 @@ impl SqliteEngine {
         now: UnixTime,
     ) -> Result<Rebinding, SqliteStoreError> {
         let (from, to) = (Tag::id(old), Tag::id(new));
-        let row = sqlx::query(&self.statements.look).bind(from.as_bytes().as_slice());
+        let row = sqlx::query(&self.statements.look).bind(bytes(&from));
         let Some(row) = row.fetch_optional(&mut *on).await? else {
             return Ok(Rebinding::NotLive);
         };
@@ -57,7 +57,7 @@ impl SqliteEngine {
                 // Asked again, because the first answer was lost on its way.
                 let there = sqlx::query(&self.statements.end_of_live)
                     .bind(to_seconds(now))
-                    .bind(to.as_bytes().as_slice());
+                    .bind(bytes(&to));
                 let there = there.fetch_optional(&mut *on).await?.is_some();
                 return Ok(if there && row::id(&row, "moved_to")? == *new {
                     Rebinding::Rebound
@@ -68,16 +68,16 @@ impl SqliteEngine {
             State::Live => {}
         }
         let iat = row::optional_time(&row, "iat")?;
-        let remove = sqlx::query(&self.statements.remove).bind(to.as_bytes().as_slice());
+        let remove = sqlx::query(&self.statements.remove).bind(bytes(&to));
         remove.execute(&mut *on).await?;
         sqlx::query(&self.statements.rename)
-            .bind(from.as_bytes().as_slice())
-            .bind(to.as_bytes().as_slice())
+            .bind(bytes(&from))
+            .bind(bytes(&to))
             .bind(new.as_str())
             .execute(&mut *on)
             .await?;
         sqlx::query(&self.statements.leave)
-            .bind(from.as_bytes().as_slice())
+            .bind(bytes(&from))
             .bind(to_seconds(self.policy.dead_id_until(iat, now)))
             .bind(iat.map(to_seconds))
             .bind(to_seconds(now))
