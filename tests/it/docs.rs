@@ -127,15 +127,22 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn all_literals() -> Names {
+/// Every source file and its text.
+fn sources() -> impl Iterator<Item = (PathBuf, String)> {
     let mut files = Vec::new();
     rust_files(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
         &mut files,
     );
-    let mut found = Names::new();
-    for file in files {
+    files.into_iter().map(|file| {
         let text = fs::read_to_string(&file).unwrap();
+        (file, text)
+    })
+}
+
+fn all_literals() -> Names {
+    let mut found = Names::new();
+    for (_, text) in sources() {
         // Line by line: a quote in a character literal or a raw string upsets no more than its own line.
         for line in text.lines() {
             found.extend(literals(line).map(str::to_owned));
@@ -174,14 +181,8 @@ fn last_literal(call: &str) -> Option<&str> {
 
 /// The text of each line that is written at one of these levels: the last literal of the macro.
 fn log_lines() -> Names {
-    let mut files = Vec::new();
-    rust_files(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut files,
-    );
     let mut found = Names::new();
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
+    for (file, text) in sources() {
         for level in ["info!(", "warn!(", "error!("] {
             for (at, _) in text.match_indices(level) {
                 let Some(line) = last_literal(&text[at + level.len()..]) else {

@@ -31,6 +31,11 @@ impl Clock for Hand {
     }
 }
 
+/// A number that the environment may set: how long a run is.
+pub(crate) fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}
+
 pub(crate) fn now() -> UnixTime {
     SystemClock::default().now()
 }

@@ -172,6 +172,14 @@ fn log() {
         .init();
 }
 
+/// HTTP/1.1 and HTTP/2 with time limits.
+pub fn http() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new());
+    server.http2().timer(TokioTimer::new());
+    server
+}
+
 /// As `examples/hyper_app` does it: HTTP/1.1 and HTTP/2, time limits, an orderly end.
 async fn hyper_app<S, B>(mut listener: impl Listener, app: S)
 where
@@ -181,9 +189,7 @@ where
         + 'static,
     B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
 {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new());
-    server.http2().timer(TokioTimer::new());
+    let server = http();
     let connections = GracefulShutdown::new();
     let service = TowerToHyperService::new(app);
     loop {

@@ -9,8 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -19,6 +18,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tower::Service;
+
+use crate::serve::http;
 
 /// The server's side.
 pub struct Front {
@@ -52,17 +53,15 @@ impl Front {
             + 'static,
         B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
     {
-        let service = TowerToHyperService::new(app);
+        let (server, service) = (http(), TowerToHyperService::new(app));
         loop {
             let (stream, _) = listener.accept().await;
-            let (acceptor, service) = (self.acceptor.clone(), service.clone());
+            let (acceptor, server) = (self.acceptor.clone(), server.clone());
+            let service = service.clone();
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else {
                     return;
                 };
-                let mut server = auto::Builder::new(TokioExecutor::new());
-                server.http1().timer(TokioTimer::new());
-                server.http2().timer(TokioTimer::new());
                 let connection = server.serve_connection(TokioIo::new(stream), service);
                 let _ = connection.await;
             });

@@ -11,12 +11,9 @@ use tower_backchannel_logout::session::{
 use tower_backchannel_logout::{ClientId, Issuer, SessionId, Sid, Subject};
 
 use super::*;
+use crate::world::setting;
 
 const AT_ONCE: usize = 32;
-
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |value| value.parse().unwrap())
-}
 
 /// Sessions of one round, beside those of the application in its own store.
 struct Customers {

@@ -66,6 +66,15 @@ impl TwoProcesses {
         assert!(late < SOON, "the stream ended after {late:?}");
     }
 
+    /// The story for each application over this store, twice: nothing of the first time is in the way.
+    async fn end_twice(names: &[&str], store: &str) {
+        for name in names {
+            let apps = Self::start(name, store).await;
+            apps.end_everywhere().await;
+            apps.end_everywhere().await;
+        }
+    }
+
     /// How late the stream ended.
     async fn end_one(&self) -> Duration {
         let (visit, other) = (self.sign_in().await, self.sign_in().await);

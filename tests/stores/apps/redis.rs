@@ -29,11 +29,7 @@ async fn a_logout_at_one_process_ends_the_session_and_its_stream_in_the_other() 
     let Some(server) = Server::start(&[]) else {
         return;
     };
-    for name in ["axum_app", "hyper_app"] {
-        let apps = TwoProcesses::start(name, &server.url()).await;
-        apps.end_everywhere().await;
-        apps.end_everywhere().await;
-    }
+    TwoProcesses::end_twice(&["axum_app", "hyper_app"], &server.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

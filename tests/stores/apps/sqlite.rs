@@ -11,9 +11,7 @@ use crate::services::Folder;
 async fn a_logout_at_one_process_ends_the_session_and_its_stream_in_the_other() {
     let folder = Folder::new("apps");
     let store = format!("sqlite:{}", folder.path().join("sessions.db").display());
-    let apps = TwoProcesses::start("hyper_app", &store).await;
-    apps.end_everywhere().await;
-    apps.end_everywhere().await;
+    TwoProcesses::end_twice(&["hyper_app"], &store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,10 +13,6 @@ const PREFIX: &str = "BACKCHANNEL_CHILD_PREFIX";
 const ROUND: &str = "BACKCHANNEL_CHILD_ROUND";
 const BEGUN: &str = "BACKCHANNEL_CHILD_BEGUN";
 
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |value| value.parse().unwrap())
-}
-
 fn rounds() -> (usize, usize) {
     (
         setting("BACKCHANNEL_POWER_CUTS", 3),

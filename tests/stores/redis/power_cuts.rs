@@ -6,10 +6,6 @@ use std::sync::Mutex;
 use super::*;
 use tower_backchannel_logout::session::SessionStore;
 
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |value| value.parse().unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_logout_is_lost_in_a_power_cut() {
     let (rounds, logouts) = (

@@ -37,7 +37,7 @@ async fn a_file_that_somebody_else_holds_is_busy_and_the_store_recovers() {
     let folder = Folder::new("sqlite-busy");
     let file = folder.path().join("sessions.db");
     let store = SqliteStore::open(&file).await.unwrap();
-    let registered = store.register(session("a", "customer")).await.unwrap();
+    let registered = store.register(login("a", "customer")).await.unwrap();
     assert_eq!(registered, Registration::Registered);
     let other = pool(&folder, "sessions.db");
     let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
@@ -64,7 +64,7 @@ async fn a_read_only_file_takes_no_logout() {
     let folder = Folder::new("sqlite-read-only");
     let file = folder.path().join("sessions.db");
     let store = SqliteStore::open(&file).await.unwrap();
-    let _registered = store.register(session("a", "customer")).await.unwrap();
+    let _registered = store.register(login("a", "customer")).await.unwrap();
     let options = SqliteConnectOptions::new().filename(&file).read_only(true);
     let pool = SqlitePoolOptions::new().connect_lazy_with(options);
     let reader = SqliteStore::builder(pool).build().unwrap();
@@ -107,7 +107,7 @@ async fn a_full_disk_takes_no_logout_and_the_store_recovers() {
     let mut refused = None;
     for nth in 0..10_000 {
         let name = format!("customer {nth} {}", "x".repeat(500));
-        match store.register(session(&format!("s{nth}"), &name)).await {
+        match store.register(login(&format!("s{nth}"), &name)).await {
             Ok(registered) => assert_eq!(registered, Registration::Registered),
             Err(error) => {
                 refused = Some(error.kind());
@@ -149,7 +149,7 @@ async fn two_processes_share_one_file() {
     let file = folder.path().join("sessions.db");
     let one = SqliteStore::open(&file).await.unwrap();
     let two = SqliteStore::open(&file).await.unwrap();
-    let _registered = one.register(session("a", "customer")).await.unwrap();
+    let _registered = one.register(login("a", "customer")).await.unwrap();
     let id = SessionId::parse("a").unwrap();
     let ended = one.ended(&id);
     let waiting = tokio::spawn(ended);

@@ -1,4 +1,5 @@
-//! `kill -9` in the middle of a burst of logouts: whatever was acknowledged is in force afterwards.
+//! `kill -9` in the middle of a burst of logouts: whatever was acknowledged is in force afterwards. How many
+//! rounds, and logouts in each: `BACKCHANNEL_KILL_ROUNDS` and `BACKCHANNEL_KILL_LOGOUTS`.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -7,22 +8,17 @@ use super::*;
 
 const CHILD: &str = "BACKCHANNEL_KILL_CHILD";
 
-/// How many rounds, and logouts in each: `BACKCHANNEL_KILL_ROUNDS` and `BACKCHANNEL_KILL_LOGOUTS`.
-fn size(variable: &str, usual: usize) -> usize {
-    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
-}
-
 #[tokio::test]
 async fn no_acknowledged_logout_is_lost_when_the_process_is_killed() {
-    let rounds = size("BACKCHANNEL_KILL_ROUNDS", 3);
-    let logouts = size("BACKCHANNEL_KILL_LOGOUTS", 200);
+    let rounds = setting("BACKCHANNEL_KILL_ROUNDS", 3);
+    let logouts = setting("BACKCHANNEL_KILL_LOGOUTS", 200);
     for round in 0..rounds {
         let folder = Folder::new("sqlite-kill");
         let file = folder.path().join("sessions.db");
         let store = SqliteStore::open(&file).await.unwrap();
-        let begun = SystemClock::default().now();
+        let begun = now();
         for nth in 0..logouts {
-            let new = session_since(begun, &format!("s{nth}"), &format!("customer {nth}"));
+            let new = session(&format!("s{nth}"), &format!("customer {nth}"), None, begun);
             assert_eq!(store.register(new).await.unwrap(), Registration::Registered);
         }
         // This test binary again, as the process that is killed.
@@ -65,13 +61,18 @@ async fn no_acknowledged_logout_is_lost_when_the_process_is_killed() {
         drop(store);
         let again = SqliteStore::open(&file).await.unwrap();
         for nth in &acknowledged {
-            let id = SessionId::parse(format!("s{nth}")).unwrap();
+            let id = id(&format!("s{nth}"));
             assert!(
                 !again.status(&id).await.unwrap().is_live(),
                 "round {round}: {nth}"
             );
             // Signed in before the logout, however long looking takes.
-            let late = session_since(begun, &format!("late {nth}"), &format!("customer {nth}"));
+            let late = session(
+                &format!("late {nth}"),
+                &format!("customer {nth}"),
+                None,
+                begun,
+            );
             let late = again.register(late).await.unwrap();
             assert_eq!(late, Registration::AlreadyLoggedOut, "round {round}: {nth}");
         }
@@ -85,7 +86,7 @@ async fn the_process_that_is_killed() {
     };
     let store = SqliteStore::open(file).await.unwrap();
     let mut burst = tokio::task::JoinSet::new();
-    for nth in 0..size("BACKCHANNEL_KILL_LOGOUTS", 200) {
+    for nth in 0..setting("BACKCHANNEL_KILL_LOGOUTS", 200) {
         let store = store.clone();
         burst.spawn(async move {
             // A logout that fails is answered 503 and promises nothing.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
-use tower_backchannel_logout::clock::{Clock, SystemClock, UnixTime};
+use tower_backchannel_logout::SessionId;
 use tower_backchannel_logout::session::{
-    LogoutRequest, NewSession, Registration, SessionIdentity, SessionRegistry, SessionStore,
+    LogoutRequest, NewSession, Registration, SessionRegistry, SessionStore,
 };
 use tower_backchannel_logout::store::{SqliteStore, SqliteStoreErrorKind};
 use tower_backchannel_logout::testing::suite::{self, SuiteClock};
-use tower_backchannel_logout::{ClientId, Issuer, SessionId, Subject};
 
 use crate::services::Folder;
+use crate::world::{by_subject, id, now, session, setting};
 
 mod failure;
 mod kill;
@@ -57,31 +57,12 @@ impl Shelf {
     }
 }
 
-fn session(id: &str, sub: &str) -> NewSession {
-    session_since(SystemClock::default().now(), id, sub)
-}
-
-/// One that began at this moment.
-fn session_since(begun: UnixTime, id: &str, sub: &str) -> NewSession {
-    let identity = SessionIdentity::new(
-        Issuer::parse("https://op.example").unwrap(),
-        ClientId::parse("shop").unwrap(),
-        Subject::parse(sub).unwrap(),
-    );
-    NewSession::new(
-        SessionId::parse(id).unwrap(),
-        identity.with_id_token_iat(begun),
-        begun.saturating_add(Duration::from_secs(3600)),
-    )
+fn login(id: &str, sub: &str) -> NewSession {
+    session(id, sub, None, now())
 }
 
 fn logout(sub: &str) -> LogoutRequest {
-    LogoutRequest::for_subject(
-        Issuer::parse("https://op.example").unwrap(),
-        ClientId::parse("shop").unwrap(),
-        Subject::parse(sub).unwrap(),
-        SystemClock::default().now(),
-    )
+    by_subject(sub, now())
 }
 
 #[tokio::test]
