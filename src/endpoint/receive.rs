@@ -83,7 +83,7 @@ where
         return Err(RequestRefusal::BodyTooLarge);
     }
     let end = later(started, config.body_timeout.min(config.deadline));
-    until(end, collect(body, config.max_body_bytes))
+    until(end, pin!(collect(body, config.max_body_bytes)))
         .await
         .unwrap_or(Err(RequestRefusal::BodyTimeout))
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, Version, request};
+use http::{Request, Response, Version};
 use http_body::Body;
 use http_body_util::Full;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -145,9 +146,12 @@ where
         };
         let shared = Arc::clone(&self.shared);
         let span = record.span.span();
+        // All that is needed of the head from here on: what waits is as small as it can be.
+        let version = head.version;
+        let query = head.uri.query().map(Box::from);
+        drop(head);
         let work = async move {
-            let version = head.version;
-            let verdict = answer(Arc::clone(&shared), head, body, place, &record).await;
+            let verdict = answer(Arc::clone(&shared), query, body, place, &record).await;
             conclude(verdict, &record, version, &shared)
         };
         LogoutFuture::boxed(work.instrument(span))
@@ -157,7 +161,7 @@ where
 /// Reads the form and has it carried out, within the overall deadline.
 async fn answer<S, R, B>(
     shared: Arc<Shared<S, R>>,
-    head: request::Parts,
+    query: Option<Box<str>>,
     body: B,
     place: Place,
     record: &Record,
@@ -176,12 +180,12 @@ where
     };
     let span = record.span.clone();
     let carrying_out = async move {
-        let verdict = carry_out(&shared.logout, &head, &form, &span).await;
+        let verdict = carry_out(&shared.logout, query.as_deref(), &form, &span).await;
         drop(place);
         verdict
     };
     let mut work = Work::new(carrying_out, record.span.clone(), record.started);
-    match until(later(started, config.deadline), &mut work).await {
+    match until(later(started, config.deadline), Pin::new(&mut work)).await {
         Some(verdict) => verdict,
         None => {
             work.go_on();
@@ -193,12 +197,12 @@ where
 /// Finds the token and ends what it names.
 async fn carry_out<S: SessionStore, R: ReplayStore>(
     logout: &Logout<S, R>,
-    head: &request::Parts,
+    query: Option<&str>,
     form: &[u8],
     span: &LogoutSpan,
 ) -> Verdict {
-    let query = head.uri.query().unwrap_or_default();
-    let (token, place) = match (logout_token(form), logout_token(query.as_bytes())) {
+    let query = query.unwrap_or_default().as_bytes();
+    let (token, place) = match (logout_token(form), logout_token(query)) {
         (Err(refusal), _) => return Verdict::Logout(LogoutErrorKind::Refused(refusal)),
         (Ok(Some(token)), Ok(None)) => (token, TokenPlace::Body),
         (Ok(Some(token)), _) => (token, TokenPlace::Both),

@@ -121,5 +121,5 @@ async fn handle<S: SessionStore, R: ReplayStore>(
         .verifier()
         .verify_at(&parked.token, parked.place, parked.arrival)
         .await?;
-    logout.process(token, span).await
+    logout.process(token.into_request(), span).await
 }

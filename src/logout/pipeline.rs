@@ -1,6 +1,7 @@
 //! The order of steps after verification.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,6 @@ use crate::provider::Providers;
 use crate::refusal::Refusal;
 use crate::replay::{MemoryReplay, ReplayKey, ReplayStore};
 use crate::session::{LogoutRequest, SessionStore, Terminated};
-use crate::token::LogoutToken;
 use crate::types::{Issuer, Jti, Sid, Subject};
 use crate::within::within;
 
@@ -106,7 +106,7 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
         match self.0.verifier.verify_at(token, place, arrival).await {
             Ok(verified) => {
                 span.issuer(verified.issuer());
-                self.process(verified, span).await
+                self.process(verified.into_request(), span).await
             }
             Err(error) => {
                 if let Some(issuer) = error.issuer() {
@@ -146,13 +146,12 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
         Ok(outcome)
     }
 
-    /// Steps 2 to 5 for a verified token.
+    /// Steps 2 to 5 for what a verified token asks for.
     pub(super) async fn process(
         &self,
-        token: LogoutToken,
+        request: LogoutRequest,
         span: &LogoutSpan,
     ) -> Result<LogoutOutcome, LogoutError> {
-        let request = token.into_request();
         tracing::trace!(
             sub = request.target().subject().map(Subject::as_str),
             sid = request.target().sid().map(Sid::as_str),
@@ -238,7 +237,7 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
 
     /// Whether the token was processed before. A store that fails or is slow knows nothing (spec BCL-163).
     async fn seen(&self, key: &ReplayKey<'_>) -> bool {
-        let asking = contain(async { self.0.replay.seen(key).await });
+        let asking = pin!(contain(async { self.0.replay.seen(key).await }));
         match within(REPLAY_PATIENCE, asking).await {
             Some(Ok(Ok(seen))) => seen,
             _ => {
@@ -252,8 +251,9 @@ impl<S: SessionStore, R: ReplayStore> Logout<S, R> {
     }
 
     async fn remember(&self, key: &ReplayKey<'_>, request: &LogoutRequest) {
-        let remembering =
-            contain(async { self.0.replay.remember(key, request.usable_until()).await });
+        let remembering = pin!(contain(async {
+            self.0.replay.remember(key, request.usable_until()).await
+        }));
         if !matches!(within(REPLAY_PATIENCE, remembering).await, Some(Ok(Ok(())))) {
             tracing::warn!(
                 reason = "replay_store",

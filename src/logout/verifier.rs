@@ -180,7 +180,7 @@ async fn verify_with_published_keys(
     let keys = provider.keys();
     let snapshot = match keys.current(arrived) {
         Some(snapshot) => snapshot,
-        None => keys.get(arrived).await.map_err(unavailable)?,
+        None => Box::pin(keys.get(arrived)).await.map_err(unavailable)?,
     };
     let Err(refusal) = parsed.verify_signature(client.algorithm(), Keys::Public(snapshot.keys()))
     else {
@@ -198,7 +198,8 @@ async fn verify_with_published_keys(
         leeway: client.policy().leeway(),
         arrived,
     };
-    match keys.after_miss(&snapshot, miss).await {
+    // In a box, like the first load: what almost never waits must not make room for it in every request.
+    match Box::pin(keys.after_miss(&snapshot, miss)).await {
         AfterMiss::Retry(newer) => parsed
             .verify_refreshed(client.algorithm(), snapshot.keys(), newer.keys())
             .map_err(|refusal| refused(refusal, provider)),

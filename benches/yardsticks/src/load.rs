@@ -1,6 +1,5 @@
 //! The load: requests prepared before, over connections that stay open; and the table that compares the servers.
 
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,6 +16,8 @@ use crate::token::{jwk, mint, tokens};
 const CONNECTIONS: usize = 32;
 const WARM_UP: usize = 2_000;
 const MEASURED: usize = 18_000;
+/// The servers take turns of so many requests: what a busy host does to one turn, it does to all of them.
+const TURN: usize = 600;
 
 /// A server in a process of its own, on the first core.
 pub struct Server {
@@ -170,7 +171,7 @@ impl Run {
 
 /// Sends each request once, over these connections, and asserts the status of every answer.
 pub async fn drive<S>(
-    open: Vec<Connection<S>>,
+    open: &mut Vec<Connection<S>>,
     requests: &Arc<Vec<Vec<u8>>>,
     range: std::ops::Range<usize>,
     status: u16,
@@ -181,7 +182,7 @@ where
     let next = Arc::new(AtomicUsize::new(range.start));
     let begun = Instant::now();
     let tasks: Vec<_> = open
-        .into_iter()
+        .drain(..)
         .map(|mut connection| {
             let (next, requests, end) = (Arc::clone(&next), Arc::clone(requests), range.end);
             tokio::spawn(async move {
@@ -189,7 +190,7 @@ where
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= end {
-                        return latencies;
+                        return (connection, latencies);
                     }
                     let sent = Instant::now();
                     let answered = connection.send(&requests[number % requests.len()]).await;
@@ -201,7 +202,9 @@ where
         .collect();
     let mut latencies = Vec::new();
     for task in tasks {
-        latencies.extend(task.await.expect("no panic"));
+        let (connection, own) = task.await.expect("no panic");
+        open.push(connection);
+        latencies.extend(own);
     }
     Run::new(begun.elapsed(), latencies)
 }
@@ -225,11 +228,10 @@ async fn check(server: &Server, kind: &str, good: &str, other: &str) {
     );
 }
 
-struct Measured {
-    rate: f64,
+/// One turn of one server.
+struct Turn {
+    run: Run,
     micros: f64,
-    p50: f64,
-    p99: f64,
 }
 
 /// The requests of a round, and two tokens to check a server with.
@@ -253,21 +255,29 @@ impl Batch {
     }
 }
 
-async fn measure(kind: &str, jwk: &str, batch: &Batch) -> Measured {
-    let server = Server::start(kind, jwk);
-    let requests = &batch.requests;
-    check(&server, kind, &batch.spare[0], &batch.spare[1]).await;
-    let open = Connection::open_many(server.port, CONNECTIONS).await;
-    drive(open, requests, 0..WARM_UP, 200).await;
-    let open = Connection::open_many(server.port, CONNECTIONS).await;
-    let before = server.processor_time();
-    let run = drive(open, requests, WARM_UP..WARM_UP + MEASURED, 200).await;
-    let spent = server.processor_time() - before;
-    Measured {
-        rate: run.rate(),
-        micros: spent.as_secs_f64() * 1e6 / MEASURED as f64,
-        p50: run.quantile(0.5),
-        p99: run.quantile(0.99),
+/// A server that waits for its turn.
+struct Waiting {
+    server: Server,
+    open: Vec<Connection>,
+}
+
+impl Waiting {
+    async fn new(kind: &str, jwk: &str, batch: &Batch) -> Self {
+        let server = Server::start(kind, jwk);
+        check(&server, kind, &batch.spare[0], &batch.spare[1]).await;
+        let mut open = Connection::open_many(server.port, CONNECTIONS).await;
+        drive(&mut open, &batch.requests, 0..WARM_UP, 200).await;
+        Self { server, open }
+    }
+
+    async fn turn(&mut self, batch: &Batch, first: usize) -> Turn {
+        let before = self.server.processor_time();
+        let run = drive(&mut self.open, &batch.requests, first..first + TURN, 200).await;
+        let spent = self.server.processor_time() - before;
+        Turn {
+            run,
+            micros: spent.as_secs_f64() * 1e6 / TURN as f64,
+        }
     }
 }
 
@@ -276,46 +286,56 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// All servers in turn, so many times; each time in a fresh process, so that every token is new to it.
+/// All servers side by side, so many times; each time in fresh processes, so that every token is new to them.
 pub fn table(rounds: usize) {
     let mint = mint();
     let jwk = jwk(&mint);
     let mut batch = Batch::new(&mint);
-    let mut results: Vec<Vec<Measured>> = KINDS.iter().map(|_| Vec::new()).collect();
+    let mut results: Vec<Vec<Turn>> = KINDS.iter().map(|_| Vec::new()).collect();
     runtime().block_on(async {
-        for round in 0..rounds {
+        for _ in 0..rounds {
             if batch.minted.elapsed() > Duration::from_secs(200) {
                 batch = Batch::new(&mint);
             }
-            for turn in 0..KINDS.len() {
-                let at = (round + turn) % KINDS.len();
-                results[at].push(measure(KINDS[at], &jwk, &batch).await);
+            let mut servers = Vec::new();
+            for kind in KINDS {
+                servers.push(Waiting::new(kind, &jwk, &batch).await);
+            }
+            for number in 0..MEASURED / TURN {
+                for place in 0..KINDS.len() {
+                    let at = (number + place) % KINDS.len();
+                    let turn = servers[at].turn(&batch, WARM_UP + number * TURN).await;
+                    results[at].push(turn);
+                }
             }
         }
     });
-    let of =
-        |at: usize, value: fn(&Measured) -> f64| median(results[at].iter().map(value).collect());
-    let ratio = |at: usize, value: fn(&Measured, &Measured) -> f64| {
-        let pairs = results[at].iter().zip(&results[0]);
-        median(pairs.map(|(own, limit)| value(own, limit)).collect())
-    };
-    let mut text = String::from(
-        "| server | requests/s | of `limit` | CPU µs a request | of `limit` | p50 ms | p99 ms |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    print(&results);
+    println!(
+        "\nMedians of {rounds} rounds of {MEASURED} distinct tokens over {CONNECTIONS} connections, the servers in turns of {TURN}; \
+         a ratio is the median of those of the turns side by side."
     );
-    for (at, kind) in KINDS.iter().enumerate() {
-        let _ = writeln!(
-            text,
+}
+
+fn print(results: &[Vec<Turn>]) {
+    println!(
+        "| server | requests/s | of `limit` | CPU µs a request | of `limit` | p50 ms | p99 ms |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    );
+    for (kind, turns) in KINDS.iter().zip(results) {
+        let of = |value: fn(&Turn) -> f64| median(turns.iter().map(value).collect());
+        let ratio = |value: fn(&Turn, &Turn) -> f64| {
+            let pairs = turns.iter().zip(&results[0]);
+            median(pairs.map(|(own, limit)| value(own, limit)).collect())
+        };
+        println!(
             "| `{kind}` | {:.0} | {:.2} | {:.1} | {:.2} | {:.2} | {:.2} |",
-            of(at, |one| one.rate),
-            ratio(at, |own, limit| own.rate / limit.rate),
-            of(at, |one| one.micros),
-            ratio(at, |own, limit| limit.micros / own.micros),
-            of(at, |one| one.p50),
-            of(at, |one| one.p99),
+            of(|turn| turn.run.rate()),
+            ratio(|own, limit| own.run.rate() / limit.run.rate()),
+            of(|turn| turn.micros),
+            ratio(|own, limit| limit.micros / own.micros),
+            of(|turn| turn.run.quantile(0.5)),
+            of(|turn| turn.run.quantile(0.99)),
         );
     }
-    println!("{text}");
-    println!(
-        "Medians of {rounds} interleaved rounds of {MEASURED} distinct tokens over {CONNECTIONS} connections."
-    );
 }

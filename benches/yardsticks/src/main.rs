@@ -12,6 +12,7 @@
 
 mod count;
 mod load;
+mod memory;
 mod ordinary;
 mod serve;
 mod shapes;
@@ -23,6 +24,7 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["serve", kind, jwk] => serve::run(kind, jwk),
+        ["memory"] => memory::print(),
         ["table", rounds] => load::table(rounds.parse().expect("a number of rounds")),
         ["shapes", "http2"] => shapes::http2(),
         ["shapes", "tls"] => shapes::tls(),
@@ -31,7 +33,9 @@ fn main() {
         ["shapes", "flood"] => shapes::flood(),
         ["count", what, times] => count::count(what, times.parse().expect("a number of times")),
         _ => {
-            panic!("yardsticks table ROUNDS | shapes http2|tls|idle|burst|flood | count WHAT TIMES")
+            panic!(
+                "yardsticks memory | table ROUNDS | shapes http2|tls|idle|burst|flood | count WHAT TIMES"
+            )
         }
     }
 }

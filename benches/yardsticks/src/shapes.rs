@@ -95,7 +95,7 @@ pub fn tls() {
         for _ in 0..32 {
             open.push(Connection::over(back.connect(dial(port).await).await));
         }
-        let run = drive(open, &requests, 0..20_000, 200).await;
+        let run = drive(&mut open, &requests, 0..20_000, 200).await;
         row(
             "TLS 1.3, 32 connections, 20,000 tokens",
             &run,
@@ -146,8 +146,8 @@ pub fn idle() {
     let requests = Arc::new(requests);
     let server = Server::start("hyper", &jwk(&mint));
     runtime().block_on(async {
-        let open = Connection::open_many(server.port, 32).await;
-        let alone = drive(open, &requests, 0..10_000, 200).await;
+        let mut open = Connection::open_many(server.port, 32).await;
+        let alone = drive(&mut open, &requests, 0..10_000, 200).await;
         let before = server.resident();
         row("10,000 tokens, no other connection", &alone, before, before);
         let mut idle = Vec::new();
@@ -158,8 +158,8 @@ pub fn idle() {
             idle.push(connection);
         }
         let held = server.resident();
-        let open = Connection::open_many(server.port, 32).await;
-        let run = drive(open, &requests, 10_000..20_000, 200).await;
+        let mut open = Connection::open_many(server.port, 32).await;
+        let run = drive(&mut open, &requests, 10_000..20_000, 200).await;
         row(
             "10,000 tokens beside 10,000 idle connections",
             &run,
@@ -184,8 +184,8 @@ pub fn burst() {
     let server = Server::start("hyper", &jwk(&mint));
     let before = server.resident();
     let run = runtime().block_on(async {
-        let open = Connection::open_many(server.port, 256).await;
-        drive(open, &requests, 0..100_000, 200).await
+        let mut open = Connection::open_many(server.port, 256).await;
+        drive(&mut open, &requests, 0..100_000, 200).await
     });
     row(
         "100,000 tokens in one burst, 256 connections",
@@ -215,11 +215,11 @@ pub fn flood() {
     let requests = Arc::new(rubbish.iter().map(|token| post(token)).collect::<Vec<_>>());
     let server = Server::start("hyper", &jwk(&mint));
     runtime().block_on(async {
-        let open = Connection::open_many(server.port, 32).await;
-        drive(open, &requests, 0..50_000, 400).await;
-        let open = Connection::open_many(server.port, 32).await;
+        let mut open = Connection::open_many(server.port, 32).await;
+        drive(&mut open, &requests, 0..50_000, 400).await;
+        let mut open = Connection::open_many(server.port, 32).await;
         let before = server.resident();
-        let run = drive(open, &requests, 0..1_000_000, 400).await;
+        let run = drive(&mut open, &requests, 0..1_000_000, 400).await;
         let after = server.resident();
         row("1,000,000 refused requests", &run, before, after);
         assert!(after - before < 4096, "{before} KiB grew to {after} KiB");

@@ -18,8 +18,12 @@ use crate::store::remote::time::span;
 use crate::store::remote::{Engine, Look, News, Notice, Tag};
 use crate::types::SessionId;
 
-/// How many sessions one script ends, reports or forgets: a few milliseconds in which the server does nothing else.
-const CHUNK: usize = 1000;
+/// How many sessions one script ends, reports or forgets: a few milliseconds in which the server does nothing else. Lua takes no more
+/// than some 4,000 as the members of one command.
+const CHUNK: usize = 250;
+
+/// The first script of a logout puts it in effect: it is not kept long by sessions that are ended one by one.
+const FIRST_CHUNK: usize = 100;
 
 #[derive(Debug)]
 pub(crate) struct RedisEngine {
@@ -59,7 +63,7 @@ impl RedisEngine {
         let mark = self.policy.mark(request, now);
         let mut command = self.question(&script::TERMINATE, now);
         command
-            .arg(CHUNK)
+            .arg(if first { FIRST_CHUNK } else { CHUNK })
             .arg(u8::from(first))
             .arg(Notice::of_logout(request).to_text())
             .arg(time::to_text(mark.cut_off))
@@ -123,16 +127,13 @@ impl Engine for RedisEngine {
             }
         };
         let newly_ended = ended.len();
-        ended.extend(before);
-        if !rest.is_empty() {
-            let known: HashSet<_> = ended
-                .iter()
-                .map(|ended| Tag::id(&ended.id).to_text())
-                .collect();
-            let rest: Vec<_> = rest
-                .into_iter()
-                .filter(|tag| !known.contains(tag))
-                .collect();
+        if !before.is_empty() || !rest.is_empty() {
+            // The last script cannot tell what the scripts before it ended from what another logout did.
+            let tag_of = |ended: &EndedSession| Tag::id(&ended.id).to_text();
+            let known: HashSet<_> = ended.iter().map(tag_of).collect();
+            let is_new = |tag: &String| !known.contains(tag);
+            ended.extend(before.into_iter().filter(|one| is_new(&tag_of(one))));
+            let rest: Vec<_> = rest.into_iter().filter(is_new).collect();
             for tags in rest.chunks(CHUNK) {
                 ended.extend(self.report(tags, now).await?);
             }

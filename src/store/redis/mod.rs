@@ -27,8 +27,8 @@ use engine::RedisEngine;
 ///
 /// 1. A question of the guard, a login and a local logout cost one round trip, a logout two: one that ends the sessions, one that
 ///    forgets them when everything that follows is done.
-/// 2. A logout is in effect with its mark, however many sessions it ends. They are ended a thousand a script, so that the server is
-///    never kept from its other work for long.
+/// 2. A logout is in effect with its mark, however many sessions it ends. The first script ends a hundred of them and each
+///    further one 250, so that the server is never kept from its other work for long.
 /// 3. Everything expires by itself.
 /// 4. The connection is made when it is first needed and made anew when it is lost. The application starts, and recovers, without
 ///    the server.

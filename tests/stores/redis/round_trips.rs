@@ -104,9 +104,12 @@ async fn ten_thousand_sessions_are_over_after_one_round_trip() {
     let request = by_subject("customer", now);
     let terminated = store.terminate(&request).await.unwrap();
     assert_eq!(terminated.sessions.len(), 10_000);
-    assert!(proxy.round_trips() <= 20, "a thousand a script");
+    assert!(
+        proxy.round_trips() <= 45,
+        "a hundred in the first script, 250 in each of the others"
+    );
     store.forget(&request, &terminated).await.unwrap();
-    assert_eq!(proxy.round_trips(), 10);
+    assert_eq!(proxy.round_trips(), 40);
     let again = store.terminate(&request).await.unwrap();
     assert!(again.sessions.is_empty(), "they were forgotten");
 }

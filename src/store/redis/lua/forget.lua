@@ -1,9 +1,10 @@
 -- tags of ids. What ended stays dead and is not reported any more.
-for n = 4, #ARGV do
-  local session = read(ARGV[n])
+local forgotten = {}
+for _, session in ipairs(read_all({ unpack(ARGV, 4) })) do
   if session and session.state == 'ended' then
     write_dead(session, 'forgotten', '-')
-    unlink(session, ended_set)
+    forgotten[#forgotten + 1] = session
   end
 end
+unlink(forgotten, ended_set)
 return 1

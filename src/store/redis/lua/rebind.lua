@@ -16,8 +16,8 @@ write(moved)
 if replaced then
   displace(replaced)
 end
-link(moved, live_set)
-unlink(session, live_set)
+link({ moved }, live_set)
+unlink({ session }, live_set)
 write_dead(dead(session), 'moved', id)
 announce(session.tag .. ' ' .. tag)
 return 1

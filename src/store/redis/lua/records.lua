@@ -15,8 +15,7 @@ local function mark_key(tag)
   return base .. 'm:' .. tag
 end
 
-local function read(tag)
-  local line = redis.call('GET', session_key(tag))
+local function parse(tag, line)
   if not line then
     return nil
   end
@@ -27,6 +26,22 @@ local function read(tag)
     tag = tag, line = line, state = state, expires_at = tonumber(expires_at), iat = tonumber(iat),
     last_refused = tonumber(last_refused), id = id, t1 = t1, t2 = t2, names = names,
   }
+end
+
+local function read(tag)
+  return parse(tag, redis.call('GET', session_key(tag)))
+end
+
+-- Many at once; `false` for what is not there.
+local function read_all(tags)
+  local keys, sessions = {}, {}
+  for n, tag in ipairs(tags) do
+    keys[n] = session_key(tag)
+  end
+  for n, line in ipairs(keys[1] and redis.call('MGET', unpack(keys)) or {}) do
+    sessions[n] = parse(tags[n], line) or false
+  end
+  return sessions
 end
 
 -- The numbers of a mark, or nothing.

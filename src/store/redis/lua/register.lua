@@ -23,7 +23,7 @@ if old then
   displace(old)
 end
 -- A few members of each set that is not new are looked at, and leave it if they are over: so no set holds many that are.
-for _, tag in ipairs(link(new, live_set)) do
+for _, tag in ipairs(link({ new }, live_set)) do
   for _, member in ipairs(redis.call('ZRANDMEMBER', live_set(tag), 3)) do
     if member ~= new.tag and not is_member(read(member), tag, 'live') then
       redis.call('ZREM', live_set(tag), member)

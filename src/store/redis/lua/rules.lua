@@ -3,9 +3,15 @@
 local base = KEYS[1]
 local now, spread, lifetime = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
--- Lua's own tostring rounds after 14 digits.
+-- Lua's own tostring rounds after 14 digits. Most times of one script are the same few.
+local texts = {}
 local function text(number)
-  return string.format('%.0f', number)
+  local known = texts[number]
+  if not known then
+    known = string.format('%.0f', number)
+    texts[number] = known
+  end
+  return known
 end
 
 local function reaches(cut_off, iat)

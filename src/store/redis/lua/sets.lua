@@ -41,29 +41,53 @@ local function keep(key, expires_at)
   return is_new
 end
 
--- The tags of the sets that were there before.
-local function link(session, set_of)
-  local old, score = {}, session.iat and text(session.iat) or '-inf'
-  for _, tag in ipairs({ session.t1, session.t2 }) do
-    redis.call('ZADD', set_of(tag), score, session.tag)
-    if not keep(set_of(tag), session.expires_at) then
+local function append(lists, tag, value)
+  local list = lists[tag] or {}
+  list[#list + 1], lists[tag] = value, list
+end
+
+-- One command for each set, however many members it gets: the sessions of one customer have a set in common. The tags of the sets that
+-- were there before.
+local function link(sessions, set_of)
+  local members, ends, old = {}, {}, {}
+  for _, session in ipairs(sessions) do
+    local score = session.iat and text(session.iat) or '-inf'
+    for _, tag in ipairs({ session.t1, session.t2 }) do
+      append(members, tag, score)
+      append(members, tag, session.tag)
+      ends[tag] = math.max(ends[tag] or session.expires_at, session.expires_at)
+    end
+  end
+  for tag, list in pairs(members) do
+    redis.call('ZADD', set_of(tag), unpack(list))
+    if not keep(set_of(tag), ends[tag]) then
       old[#old + 1] = tag
     end
   end
   return old
 end
 
-local function unlink(session, set_of)
-  redis.call('ZREM', set_of(session.t1), session.tag)
-  redis.call('ZREM', set_of(session.t2), session.tag)
+local function remove(members, set_of)
+  for tag, list in pairs(members) do
+    redis.call('ZREM', set_of(tag), unpack(list))
+  end
+end
+
+local function unlink(sessions, set_of)
+  local members = {}
+  for _, session in ipairs(sessions) do
+    append(members, session.t1, session.tag)
+    append(members, session.t2, session.tag)
+  end
+  remove(members, set_of)
 end
 
 -- For a session whose id goes to another one.
 local function displace(session)
   if session.state == 'live' then
-    unlink(session, live_set)
+    unlink({ session }, live_set)
   elseif session.state == 'ended' then
-    unlink(session, ended_set)
+    unlink({ session }, ended_set)
   end
 end
 

@@ -27,26 +27,26 @@ local function write_mark(tag)
   end
 end
 
-local function end_one(session)
-  unlink(session, live_set)
-  session.state = 'ended'
-  write(dead(session))
-  link(session, ended_set)
-  ended[#ended + 1] = session.line
-  just_ended[session.tag] = true
-end
-
 local function end_sessions(tag, last)
   local members = redis.call('ZRANGEBYSCORE', live_set(tag), '-inf', last, 'LIMIT', 0, budget)
   budget = budget - #members
-  for _, member in ipairs(members) do
-    local session = read(member)
+  local ending, strangers = {}, {}
+  for n, session in ipairs(read_all(members)) do
     if is_member(session, tag, 'live') then
-      end_one(session)
+      ending[#ending + 1] = session
     else
-      redis.call('ZREM', live_set(tag), member)
+      append(strangers, tag, members[n])
     end
   end
+  unlink(ending, live_set)
+  remove(strangers, live_set)
+  for _, session in ipairs(ending) do
+    session.state = 'ended'
+    write(dead(session))
+    ended[#ended + 1] = session.line
+    just_ended[session.tag] = true
+  end
+  link(ending, ended_set)
   local mark = marks[tag]
   if redis.call('ZCOUNT', live_set(tag), '-inf', last) > 0 then
     mark.pending = math.max(cut_off, mark.pending or cut_off)
@@ -61,19 +61,22 @@ end
 -- In full as far as there is room, the rest by their tags.
 local before, rest = {}, {}
 local function report_ended_before(tag, last)
+  local members, strangers = {}, {}
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', ended_set(tag), '-inf', last)) do
-    if budget <= 0 then
-      rest[#rest + 1] = not just_ended[member] and member or nil
-    elseif not just_ended[member] then
-      budget = budget - 1
-      local session = read(member)
-      if is_member(session, tag, 'ended') then
-        before[#before + 1] = session.line
-      else
-        redis.call('ZREM', ended_set(tag), member)
-      end
+    if not just_ended[member] then
+      local list = #members < budget and members or rest
+      list[#list + 1] = member
     end
   end
+  budget = budget - #members
+  for n, session in ipairs(read_all(members)) do
+    if is_member(session, tag, 'ended') then
+      before[#before + 1] = session.line
+    else
+      append(strangers, tag, members[n])
+    end
+  end
+  remove(strangers, ended_set)
 end
 
 for n = 9, #ARGV, 2 do

@@ -4,6 +4,6 @@ if not is_live(session) then
   return 0
 end
 write_dead(dead(session), 'forgotten', '-')
-unlink(session, live_set)
+unlink({ session }, live_set)
 announce(session.tag)
 return 1
