@@ -30,8 +30,8 @@ use engine::PostgresEngine;
 ///
 /// 1. A question of the guard, a login and a local logout cost one round trip, a logout two: one that ends the sessions, one that
 ///    forgets them when everything that follows is done.
-/// 2. A logout is in effect with its mark, however many sessions it ends: a question looks at the marks as well. Very many sessions are
-///    ended a thousand a transaction.
+/// 2. A logout is in effect with its mark, however many sessions it ends: a question looks at the marks as well. Beyond the
+///    first hundred, sessions are ended a thousand a transaction.
 /// 3. A logout is durable when it is acknowledged, as far as `synchronous_commit` of the connections says so. The default does.
 /// 4. It is right at every isolation level that the pool may have as its default, and behind a PgBouncer in transaction mode.
 /// 5. Everything expires by itself, a little with each write. There is no background task for it.

@@ -130,7 +130,7 @@ END
 $body$;
 
 -- The marks first: they refuse every login and every request they reach from the first commit on. Then the sessions; those beyond the
--- first thousand in transactions of their own, so that neither their number nor a limit of time keeps a logout from its effect.
+-- first hundred in transactions of their own, so that neither their number nor a limit of time keeps a logout from its effect.
 {terminate}
 
 CREATE OR REPLACE PROCEDURE {s}"{p}forget_1"(p_tags bytea[], p_wait text)
