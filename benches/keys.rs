@@ -1,9 +1,17 @@
-//! Reading the keys of a provider: what every token does before its signature is verified.
+//! Reading the keys of a provider: what every token does before its signature is verified, also beside many that nobody has a key for.
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::sync::Notify;
+use tokio::task::{JoinSet, yield_now};
 use tower_backchannel_logout::fetch::{BoxError, Fetch, FetchBody};
+use tower_backchannel_logout::logout::LogoutTokenVerifier;
 use tower_backchannel_logout::provider::{Client, Provider, Providers};
 
 mod kit;
@@ -44,5 +52,82 @@ fn keys(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, keys);
+/// Answers at once the first time, and then when it is told to.
+#[derive(Default)]
+struct Slow {
+    keys: String,
+    asked: AtomicUsize,
+    answer: Notify,
+}
+
+struct Shared(Arc<Slow>);
+
+impl Fetch for Shared {
+    async fn fetch(&self, _: http::Request<()>) -> Result<http::Response<FetchBody>, BoxError> {
+        if self.0.asked.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.0.answer.notified().await;
+        }
+        Ok(http::Response::new(FetchBody::from(self.0.keys.clone())))
+    }
+}
+
+/// The slowest of a hundred tokens whose key is known.
+fn p99(verifier: &LogoutTokenVerifier, token: &str) -> Duration {
+    let once = |_| {
+        let begun = Instant::now();
+        assert!(kit::now(verifier.verify(token)).is_ok());
+        begun.elapsed()
+    };
+    let mut times: Vec<_> = (0..10_000).map(once).collect();
+    times.sort_unstable();
+    times[times.len() / 100 * 99]
+}
+
+/// 10,000 tokens with key ids that nobody published wait for the fetch they share, and one whose key is known does not.
+#[tokio::main(flavor = "current_thread")]
+async fn unknown_key_ids(_: &mut Criterion) {
+    let mint = kit::mint();
+    let slow = Arc::new(Slow {
+        keys: mint.jwks_json(),
+        ..Slow::default()
+    });
+    let provider = Provider::builder(kit::ISSUER)
+        .with_client(Client::builder(kit::CLIENT).build().unwrap())
+        .with_jwks_uri("https://login.example/jwks")
+        .with_fetch(Shared(Arc::clone(&slow)))
+        .build()
+        .unwrap();
+    provider.ready().await.unwrap();
+    let verifier = LogoutTokenVerifier::new(provider);
+    let token = mint.logout_token().sub("customer").sign();
+    let (_, rest) = token.split_once('.').unwrap();
+    let unknown = |number: usize| {
+        let head = format!(r#"{{"alg":"RS256","typ":"logout+jwt","kid":"unknown {number}"}}"#);
+        format!("{}.{rest}", URL_SAFE_NO_PAD.encode(head))
+    };
+    let idle = p99(&verifier, &token);
+    let mut waiting = JoinSet::new();
+    for number in 0..10_000 {
+        let (verifier, token) = (verifier.clone(), unknown(number));
+        waiting.spawn(async move { verifier.verify(&token).await });
+    }
+    while slow.asked.load(Ordering::Relaxed) == 1 {
+        yield_now().await;
+    }
+    yield_now().await;
+    assert!(waiting.try_join_next().is_none(), "all wait");
+    let beside = p99(&verifier, &token);
+    slow.answer.notify_one();
+    while let Some(answer) = waiting.join_next().await {
+        assert!(answer.unwrap().is_err(), "nobody published that key");
+    }
+    let fetches = slow.asked.load(Ordering::Relaxed);
+    assert_eq!(fetches, 2, "the first one, and one for all that waited");
+    println!(
+        "known key: p99 {idle:.1?} alone, {beside:.1?} beside 10,000 tokens with unknown key ids, ratio {:.2} (target 2); one fetch for them all",
+        beside.as_secs_f64() / idle.as_secs_f64()
+    );
+}
+
+criterion_group!(benches, keys, unknown_key_ids);
 criterion_main!(benches);
