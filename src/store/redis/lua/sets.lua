@@ -67,19 +67,15 @@ local function link(sessions, set_of)
   return old
 end
 
-local function remove(members, set_of)
-  for tag, list in pairs(members) do
-    redis.call('ZREM', set_of(tag), unpack(list))
-  end
-end
-
 local function unlink(sessions, set_of)
   local members = {}
   for _, session in ipairs(sessions) do
     append(members, session.t1, session.tag)
     append(members, session.t2, session.tag)
   end
-  remove(members, set_of)
+  for tag, list in pairs(members) do
+    redis.call('ZREM', set_of(tag), unpack(list))
+  end
 end
 
 -- For a session whose id goes to another one.
@@ -94,6 +90,20 @@ end
 -- A member may have expired meanwhile, and its id may be that of another session now.
 local function is_member(session, tag, state)
   return session and session.state == state and session.expires_at > now and (session.t1 == tag or session.t2 == tag)
+end
+
+-- The sessions behind some members of a set. Strangers among them leave it.
+local function sessions_of(tag, members, state, set_of)
+  local sessions, strangers = {}, {}
+  for n, session in ipairs(read_all(members)) do
+    local known = is_member(session, tag, state)
+    local list = known and sessions or strangers
+    list[#list + 1] = known and session or members[n]
+  end
+  if strangers[1] then
+    redis.call('ZREM', set_of(tag), unpack(strangers))
+  end
+  return sessions
 end
 
 -- For those who listen, and for those who missed it. The log keeps some 10,000 notices, for a day.

@@ -30,16 +30,8 @@ end
 local function end_sessions(tag, last)
   local members = redis.call('ZRANGEBYSCORE', live_set(tag), '-inf', last, 'LIMIT', 0, budget)
   budget = budget - #members
-  local ending, strangers = {}, {}
-  for n, session in ipairs(read_all(members)) do
-    if is_member(session, tag, 'live') then
-      ending[#ending + 1] = session
-    else
-      append(strangers, tag, members[n])
-    end
-  end
+  local ending = sessions_of(tag, members, 'live', live_set)
   unlink(ending, live_set)
-  remove(strangers, live_set)
   for _, session in ipairs(ending) do
     session.state = 'ended'
     write(dead(session))
@@ -61,7 +53,7 @@ end
 -- In full as far as there is room, the rest by their tags.
 local before, rest = {}, {}
 local function report_ended_before(tag, last)
-  local members, strangers = {}, {}
+  local members = {}
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', ended_set(tag), '-inf', last)) do
     if not just_ended[member] then
       local list = #members < budget and members or rest
@@ -69,14 +61,9 @@ local function report_ended_before(tag, last)
     end
   end
   budget = budget - #members
-  for n, session in ipairs(read_all(members)) do
-    if is_member(session, tag, 'ended') then
-      before[#before + 1] = session.line
-    else
-      append(strangers, tag, members[n])
-    end
+  for _, session in ipairs(sessions_of(tag, members, 'ended', ended_set)) do
+    before[#before + 1] = session.line
   end
-  remove(strangers, ended_set)
 end
 
 for n = 9, #ARGV, 2 do
