@@ -180,13 +180,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let next = Arc::new(AtomicUsize::new(range.start));
+    let room = range.len() / open.len();
     let begun = Instant::now();
     let tasks: Vec<_> = open
         .drain(..)
         .map(|mut connection| {
             let (next, requests, end) = (Arc::clone(&next), Arc::clone(requests), range.end);
             tokio::spawn(async move {
-                let mut latencies = Vec::with_capacity(end / 8);
+                let mut latencies = Vec::with_capacity(room);
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= end {

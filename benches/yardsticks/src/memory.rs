@@ -1,5 +1,6 @@
 //! How far away the memory is: what a busy host takes first is the cache it shares with its guests.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -10,14 +11,13 @@ const READS: usize = 1_000_000;
 fn read(mib: usize) -> f64 {
     let lines = mib * 1024 * 1024 / (LINE * size_of::<usize>());
     let mut memory: Vec<usize> = vec![0; lines * LINE];
-    // One cycle through all lines, in an order that nobody guesses: a step that has no factor in common with a power of two, scrambled.
-    let place = |number: usize| (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 7) % lines;
+    // One cycle through all lines, in an order that no prefetcher guesses.
+    let random = RandomState::new();
     let mut order: Vec<usize> = (0..lines).collect();
-    order.sort_unstable_by_key(|line| place(*line));
-    for pair in order.windows(2) {
-        memory[pair[0] * LINE] = pair[1] * LINE;
+    order.sort_by_cached_key(|line| random.hash_one(line));
+    for (line, next) in order.iter().zip(order.iter().cycle().skip(1)) {
+        memory[line * LINE] = next * LINE;
     }
-    memory[order[lines - 1] * LINE] = order[0] * LINE;
     let mut at = 0;
     let mut walk = || (0..READS).for_each(|_| at = memory[at]);
     walk();

@@ -158,7 +158,6 @@ pub fn idle() {
             idle.push(connection);
         }
         let held = server.resident();
-        let mut open = Connection::open_many(server.port, 32).await;
         let run = drive(&mut open, &requests, 10_000..20_000, 200).await;
         row(
             "10,000 tokens beside 10,000 idle connections",
@@ -217,7 +216,6 @@ pub fn flood() {
     runtime().block_on(async {
         let mut open = Connection::open_many(server.port, 32).await;
         drive(&mut open, &requests, 0..50_000, 400).await;
-        let mut open = Connection::open_many(server.port, 32).await;
         let before = server.resident();
         let run = drive(&mut open, &requests, 0..1_000_000, 400).await;
         let after = server.resident();
